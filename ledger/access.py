@@ -1,0 +1,154 @@
+"""Who may see and do what: the one rule that every admin, view, task and command goes through.
+
+A person sees the books he is a member of. An agent sees in them only what is his: his own cash accounts and what he
+typed. A superuser who is asked to help sees every book as an owner does. Rows of other books do not exist for him: a
+foreign id answers 404.
+"""
+
+from django.db.models import Q
+from django.http import Http404
+
+from ledger.models import (
+    Account,
+    AccountDay,
+    AccountTransfer,
+    Book,
+    BookMember,
+    Category,
+    DayBook,
+    DayBookDetail,
+    DayChange,
+    DayClose,
+    Job,
+    LedgerEntry,
+    PaymentModeAccount,
+    Role,
+)
+
+READ, POST, CLOSE, MANAGE = "read", "post", "close", "manage"
+_MAY = {
+    Role.OWNER: {READ, POST, CLOSE, MANAGE},
+    Role.STAFF: {READ, POST, CLOSE},
+    Role.AGENT: {POST},
+    Role.AUDITOR: {READ},
+}
+_NOTHING = Q(pk__in=[])
+
+# model -> (path to its book, what of it is an agent's own: user -> Q)
+_RULES = {}
+
+
+def register(model, book="book", agents_own=None):
+    """Scope `model` by the lookup path `book`; `agents_own(user)` is the Q of an agent's rows, nothing by default."""
+    _RULES[model] = (book, agents_own or (lambda user: _NOTHING))
+
+
+def _everything(user):
+    return Q()
+
+
+register(Book, book="pk", agents_own=_everything)
+register(BookMember, agents_own=lambda user: Q(user=user))
+register(Account, agents_own=lambda user: Q(agent=user))
+register(PaymentModeAccount)
+register(Category, agents_own=_everything)
+register(LedgerEntry, agents_own=lambda user: Q(created_by=user) | Q(account__agent=user))
+register(
+    AccountTransfer,
+    agents_own=lambda user: Q(created_by=user) | Q(from_account__agent=user) | Q(to_account__agent=user),
+)
+register(DayBook)
+register(DayBookDetail, book="day_book__book")
+register(AccountDay, agents_own=lambda user: Q(account__agent=user))
+register(DayChange)
+register(DayClose)
+register(Job, agents_own=lambda user: Q(created_by=user))
+
+
+def roles(user):
+    """{book id: role} of a user, read once per user object; a superuser's is None for "every book, as owner"."""
+    if not user.is_authenticated or not user.is_active:
+        return {}
+    if user.is_superuser:
+        return None
+    if not hasattr(user, "_book_roles"):
+        user._book_roles = dict(user.book_members.values_list("book_id", "role"))
+    return user._book_roles
+
+
+def works_in_the_office(user):
+    """Whether the login belongs to somebody who works in a book, not to a customer."""
+    return user.is_authenticated and user.is_active and (user.is_superuser or bool(roles(user)))
+
+
+def role_in(user, book):
+    """The user's Role in a book (a Book or its id), or None."""
+    mine = roles(user)
+    return Role.OWNER if mine is None else mine.get(getattr(book, "pk", book))
+
+
+def may(user, book, action):
+    """Whether the user may READ everything, POST, CLOSE or MANAGE in the book."""
+    return action in _MAY.get(role_in(user, book), ())
+
+
+def visible(rows, user, book=None):
+    """The part of a queryset (or model) that the user may see; within one book where it is given."""
+    queryset = rows._default_manager.all() if isinstance(rows, type) else rows
+    path, agents_own = _RULES[queryset.model]
+    if book is not None:
+        queryset = queryset.filter(**{path: book.pk if path == "pk" else book})
+    mine = roles(user)
+    if mine is None:
+        return queryset
+    in_books = "pk__in" if path == "pk" else f"{path}__in"
+    as_agent = [pk for pk, role in mine.items() if role == Role.AGENT]
+    in_full = [pk for pk, role in mine.items() if role != Role.AGENT]
+    rule = Q(**{in_books: in_full})
+    if as_agent:
+        rule |= Q(**{in_books: as_agent}) & agents_own(user)
+    return queryset.filter(rule)
+
+
+def books_for(user):
+    """The books the user works in."""
+    return visible(Book, user)
+
+
+def get_visible(rows, user, book=None, **lookup):
+    """The one visible row of `lookup`, or Http404: what is foreign does not exist."""
+    try:
+        return visible(rows, user, book).get(**lookup)
+    except (visible(rows, user).model.DoesNotExist, ValueError, OverflowError, TypeError):
+        raise Http404("There is no such page here.") from None
+
+
+class BookMiddleware:
+    """Gives each request `request.book`: the book in hand, chosen by the switcher and kept in the session.
+
+    The choice only decides what a list shows first; every form carries its own book, so that a second tab in another
+    book can never post into the wrong one.
+    """
+
+    SESSION_KEY = "book"
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        request.__class__.book = property(_book_of)
+        return self.get_response(request)
+
+
+def _book_of(request):
+    if not hasattr(request, "_book"):
+        books = books_for(request.user)
+        chosen = request.session.get(BookMiddleware.SESSION_KEY)
+        request._book = (books.filter(pk=chosen).first() if chosen else None) or books.first()
+    return request._book
+
+
+def choose_book(request, book):
+    """Take `book` in hand for this session."""
+    request.session[BookMiddleware.SESSION_KEY] = book.pk
+    request._book = book

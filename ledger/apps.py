@@ -1,0 +1,10 @@
+"""The ledger app: the bottom of the house."""
+
+from django.apps import AppConfig
+
+
+class LedgerConfig(AppConfig):
+    name = "ledger"
+
+    def ready(self):
+        from ledger import signals  # noqa: F401  (connects the receivers)

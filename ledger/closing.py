@@ -1,0 +1,130 @@
+"""Closing the book through a date: count, compare, post the difference, sign; and reopening.
+
+Signing off makes tomorrow open at what was counted: the difference becomes Cash Short or Cash Excess, or a transfer
+with the agent who answers for it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from ledger import daybook, services
+from ledger.models import Account, Category, DayClose, DayCloseCount, Direction
+from lendbook.money import ZERO
+
+NOTES = (500, 200, 100, 50, 20, 10, 5, 2, 1)
+
+
+@dataclass
+class Count:
+    """What was found in an account. `counted` in Decimal rupees; `denominations` {note or coin: pieces}.
+
+    `charged_to`: the agent's account that answers for a difference; None posts it as Cash Short or Cash Excess.
+    """
+
+    account: Account
+    counted: Decimal
+    denominations: dict = field(default_factory=dict)
+    charged_to: Account | None = None
+
+
+@transaction.atomic
+def close_day(book, date, *, user=None, counts=(), note=""):
+    """Close every day up to and including `date`; returns the DayClose. Uncounted accounts stay as the books say.
+
+    Takes the book's lock alone, so that no writer can slip into a day that is being closed.
+    Raises ValidationError where the day is closed already, lies ahead, or a count is wrong.
+    """
+    book = daybook.lock_book(book.pk, whole=True)
+    if book.is_closed_on(date):
+        raise ValidationError(f"The book is closed through {book.closed_through:%d-%m-%Y} already.", code="closed")
+    if date > book.today():
+        raise ValidationError(f"{date:%d-%m-%Y} has not come yet; a day is closed when it is counted.", code="future")
+    if book.begins_on and date < book.begins_on:
+        raise ValidationError(f"The book begins on {book.begins_on:%d-%m-%Y}.", code="early")
+    expected = daybook.account_balances(book, date)
+    close = DayClose(book=book, date=date, note=services.clean_text(note), closed_by=user)
+    services.save(close, user)
+    for count in counts:
+        _settle(close, count, expected.get(count.account.pk, ZERO), user)
+    daybook.finish_pending(book.pk)
+    book.closed_through = date
+    services.save(book, user, f"Closed through {date}")
+    return close
+
+
+def _settle(close, count, expected, user):
+    """Note one count and post its difference on the day, before the day is closed."""
+    account, book = count.account, close.book
+    if account.book_id != book.pk:
+        raise ValidationError(f"There is no account '{account}' in {book}.")
+    pieces = sum((Decimal(note) * number for note, number in count.denominations.items()), ZERO)
+    if count.denominations and pieces != count.counted:
+        raise ValidationError(f"{account}: the notes add up to {pieces:.2f}, not {count.counted:.2f}.", code="notes")
+    difference = count.counted - expected
+    DayCloseCount.objects.create(
+        day_close=close,
+        account=account,
+        expected=expected,
+        counted=count.counted,
+        denominations={str(note): number for note, number in count.denominations.items() if number},
+    )
+    if not difference:
+        return
+    posting = {
+        "book": book,
+        "date": close.date,
+        "amount": abs(difference),
+        "narration": f"Counted {count.counted:.2f}, expected {expected:.2f}",
+        "source": "close",
+        "source_ref": f"{close.pk}:{account.pk}",
+        "user": user,
+    }
+    if count.charged_to is not None:
+        short = difference < 0
+        services.transfer(
+            from_account=account if short else count.charged_to,
+            to_account=count.charged_to if short else account,
+            **posting,
+        )
+        return
+    name, direction = ("Cash Short", Direction.SPENT) if difference < 0 else ("Cash Excess", Direction.RECEIVED)
+    category, _ = Category.objects.get_or_create(book=book, name=name, defaults={"direction": direction})
+    services.post_entry(account=account, category=category, **posting)
+
+
+@transaction.atomic
+def sign_close(close, *, user):
+    """The owner's signature under a close; a second one changes nothing."""
+    close = DayClose.objects.select_for_update().get(pk=close.pk)
+    if close.reopened_at:
+        raise ValidationError("This close was opened again; close the day once more first.", code="reopened")
+    if close.signed_at is None:
+        close.signed_by, close.signed_at = user, timezone.now()
+        services.save(close, user, "Signed")
+    return close
+
+
+@transaction.atomic
+def reopen_day(book, date, *, user=None, reason):
+    """Reopen `date` and every day after it; returns the closes opened. The reason is kept in the history.
+
+    Raises ValidationError without a reason or where the day is open already.
+    """
+    reason = services.clean_text(reason)
+    if not reason:
+        raise ValidationError("Say why the day is reopened; the reason is kept.", code="reason")
+    book = daybook.lock_book(book.pk, whole=True)
+    if not book.is_closed_on(date):
+        raise ValidationError(f"{date:%d-%m-%Y} is open already.", code="open")
+    closes = list(DayClose.objects.filter(book=book, date__gte=date, reopened_at=None))
+    for close in closes:
+        close.reopened_by, close.reopened_at, close.reopen_reason = user, timezone.now(), reason
+        services.save(close, user, "Reopened")
+    book.closed_through = date - timedelta(days=1)
+    services.save(book, user, f"Reopened from {date}")
+    return closes

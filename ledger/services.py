@@ -1,0 +1,487 @@
+"""Posting, correcting, binning and reversing entries and transfers; opening a book.
+
+Every function is atomic, keeps the history row (who, when, before and after) in the same transaction, and lets the
+signals append the days to the outbox. Callers have checked with access who may do it. Errors are ValidationError
+whose message names the thing and the way out; ClosedDay where an adjustment on the first open day would do instead.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date as Date
+from datetime import timedelta
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from simple_history.utils import bulk_create_with_history
+
+from ledger import daybook
+from ledger.models import (
+    Account,
+    AccountTransfer,
+    Book,
+    BookMember,
+    Category,
+    Direction,
+    LedgerEntry,
+    PaymentMode,
+    PaymentModeAccount,
+    Role,
+)
+from lendbook.money import MAX_RUPEES, ZERO, rupees
+
+DEFAULT_CATEGORIES = (
+    ("Collection", Direction.RECEIVED),
+    ("Income", Direction.RECEIVED),
+    ("Capital received", Direction.RECEIVED),
+    ("Loan Disbursement", Direction.SPENT),
+    ("Expense", Direction.SPENT),
+    ("Withdrawal", Direction.SPENT),
+    ("Drawings", Direction.SPENT),
+    ("Bank Charges", Direction.SPENT),
+    ("Cash Short", Direction.SPENT),
+    ("Cash Excess", Direction.RECEIVED),
+)
+# The kind of account a payment mode pays into when a book is opened; the first of these that the book has.
+_MODE_KINDS = {
+    PaymentMode.CASH: ("cash",),
+    PaymentMode.UPI: ("upi", "bank"),
+    PaymentMode.BANK_TRANSFER: ("bank",),
+    PaymentMode.CHEQUE: ("bank",),
+    PaymentMode.ONLINE: ("bank", "upi"),
+    PaymentMode.CARD: ("card", "bank"),
+}
+
+
+class EditedMeanwhile(ValidationError):
+    """Somebody saved the row since the editor read it; the message tells who changed what."""
+
+
+# ------------------------------------------------------------------------------------------------ books
+
+
+@transaction.atomic
+def open_book(*, slug, name, owner=None, begins_on=None, time_zone="Asia/Kolkata", accounts=(), is_demo=False):
+    """Make a book with its default categories, accounts [(name, kind, opening Decimal rupees)] and payment modes.
+
+    Without accounts it gets one cash box "Cash" at 0. Raises ValidationError for a taken slug or a wrong value.
+    """
+    book = Book(slug=slug, name=clean_text(name), begins_on=begins_on, time_zone=time_zone, is_demo=is_demo)
+    book.full_clean()
+    book.save()
+    for category, direction in DEFAULT_CATEGORIES:
+        Category.objects.create(book=book, name=category, direction=direction)
+    made = []
+    for account_name, kind, opening in accounts or [("Cash", Account.Kind.CASH, ZERO)]:
+        account = Account(book=book, name=clean_text(account_name), kind=kind, opening_balance=opening)
+        account.full_clean()
+        account.save()
+        made.append(account)
+    for mode, kinds in _MODE_KINDS.items():
+        account = next((account for kind in kinds for account in made if account.kind == kind), None)
+        if account:
+            PaymentModeAccount.objects.create(book=book, payment_mode=mode, account=account)
+    if owner:
+        set_member(book, owner, Role.OWNER)
+    return book
+
+
+@transaction.atomic
+def set_member(book, user, role):
+    """Let `user` work in `book` as `role`; a second call changes the role."""
+    member, _ = BookMember.objects.update_or_create(book=book, user=user, defaults={"role": role})
+    return member
+
+
+def account_for_mode(book, payment_mode):
+    """The account a payment mode pays into: the mapped one, else the book's first. Raises ValidationError if none."""
+    mapped = PaymentModeAccount.objects.filter(book=book, payment_mode=payment_mode, account__is_active=True)
+    found = mapped.select_related("account").first()
+    account = found.account if found else Account.objects.filter(book=book, is_active=True).first()
+    if account is None:
+        raise ValidationError({"account": f"{book} has no active account; add one first."})
+    return account
+
+
+# ------------------------------------------------------------------------------------------------ entries
+
+
+def post_entry(
+    *,
+    book,
+    date,
+    category,
+    amount,
+    account=None,
+    subcategory="",
+    payment_mode=PaymentMode.CASH,
+    narration="",
+    reference="",
+    source="",
+    source_ref="",
+    user=None,
+    adjust=False,
+    allow_future=False,
+):
+    """Post one entry and return it. `amount` is Decimal rupees above 0, `date` the book's business date.
+
+    With a `source_ref` it is update-or-create: the same submission twice never doubles. With `adjust`, what falls on
+    a closed day is posted on the first open day, naming its date. Raises ValidationError, or ClosedDay.
+    """
+    values = {
+        "date": date,
+        "category": category,
+        "amount": amount,
+        "account": account or account_for_mode(book, payment_mode),
+        "subcategory": subcategory,
+        "payment_mode": payment_mode,
+        "narration": narration,
+        "reference": reference,
+    }
+    return _post(LedgerEntry, book, values, source, source_ref, user, adjust, allow_future)
+
+
+def transfer(
+    *,
+    book,
+    date,
+    from_account,
+    to_account,
+    amount,
+    narration="",
+    reference="",
+    source="",
+    source_ref="",
+    user=None,
+    adjust=False,
+    allow_future=False,
+):
+    """Move `amount` (Decimal rupees above 0) between two accounts of the book; as post_entry otherwise."""
+    values = {
+        "date": date,
+        "from_account": from_account,
+        "to_account": to_account,
+        "amount": amount,
+        "narration": narration,
+        "reference": reference,
+    }
+    return _post(AccountTransfer, book, values, source, source_ref, user, adjust, allow_future)
+
+
+def _post(model, book, values, source, source_ref, user, adjust, allow_future):
+    with transaction.atomic():
+        existing = _live(model, book, source, source_ref)
+        if existing is None:
+            row = model(book=book, source=source, source_ref=source_ref, created_by=user, **values)
+            _open_date(row, adjust)
+            check(row, allow_future=allow_future)
+            try:
+                with transaction.atomic():
+                    return save(row, user)
+            except IntegrityError as error:
+                existing = _live(model, book, source, source_ref)  # the same submission, a moment earlier
+                if existing is None:
+                    raise ValidationError("This was posted already.", code="posted") from error
+        return edit(existing, user=user, adjust=adjust, allow_future=allow_future, **values)
+
+
+def _live(model, book, source, source_ref):
+    if not source_ref:
+        return None
+    live = model.objects.filter(book=book, source=source, source_ref=source_ref, deleted_at=None, reversed_at=None)
+    return live.first()
+
+
+def edit(row, *, user=None, version=None, adjust=False, allow_future=False, **values):
+    """Change an entry or transfer; returns the row that stands now. Nothing changed: nothing is written.
+
+    `version` is the one the editor read: EditedMeanwhile if somebody saved since. On a closed day (the day left or
+    the day entered): ClosedDay, or with `adjust` a reversal and a new row on the first open day.
+    """
+    with transaction.atomic():
+        row = type(row).objects.select_for_update().get(pk=row.pk)
+        if version is not None and version != row.version:
+            raise EditedMeanwhile(_what_changed(row, version), code="meanwhile")
+        if row.deleted_at or row.reversed_at or row.reversal_of_id:
+            raise ValidationError("What is in the bin, reversed or a reversal cannot be edited.", code="settled")
+        date_was = row.date
+        changed = [name for name, value in values.items() if _tidy(row, name, value) != getattr(row, name)]
+        if changed == ["date"] and row.adjusts_date == values["date"] and adjust:
+            return row  # the same adjustment again
+        if not changed:
+            return row
+        if adjust and row.book.is_closed_on(date_was):
+            reverse(row, user=user, reason="Corrected")
+            anew = {**{name: getattr(row, name) for name in _editable(row)}, **values}
+            return _post(type(row), row.book, anew, row.source, row.source_ref, user, True, allow_future)
+        for name, value in values.items():
+            setattr(row, name, value)
+        _open_date(row, adjust)
+        check(row, allow_future=allow_future)
+        row.version += 1
+        return save(row, user)
+
+
+def _editable(row):
+    shared = ["date", "amount", "narration", "reference"]
+    if isinstance(row, LedgerEntry):
+        return [*shared, "category", "account", "subcategory", "payment_mode"]
+    return [*shared, "from_account", "to_account"]
+
+
+def _tidy(row, name, value):
+    return clean_text(value) if name in ("narration", "reference", "subcategory") else value
+
+
+def _what_changed(row, version):
+    read = row.history.filter(version=version).first()
+    newest = row.history.first()
+    who = newest.history_user or "Somebody"
+    if read is None:
+        return f"{who} changed this meanwhile. Look at it again before you save."
+    changes = [
+        f"{change.field.replace('_', ' ')} {change.old} → {change.new}"
+        for change in newest.diff_against(read, foreign_keys_are_objs=True).changes
+        if change.field != "version"
+    ]
+    return f"{who} changed this meanwhile: {', '.join(changes)}. Look at it again before you save."
+
+
+def delete(row, *, user=None):
+    """Put an entry or transfer into the bin. A second call changes nothing. Raises ClosedDay on a closed day."""
+    with transaction.atomic():
+        row = type(row).objects.select_for_update().get(pk=row.pk)
+        if row.deleted_at:
+            return row
+        if row.reversed_at:
+            raise ValidationError("It was reversed; put the reversal into the bin first.", code="reversed")
+        row.deleted_at = timezone.now()
+        row.version += 1
+        save(row, user, "Binned")
+        if row.reversal_of_id:
+            _mark_reversed(row.reversal_of, None, user)
+        return row
+
+
+def restore(row, *, user=None):
+    """Take an entry or transfer out of the bin; refused where its place was taken meanwhile."""
+    with transaction.atomic():
+        row = type(row).objects.select_for_update().get(pk=row.pk)
+        if row.deleted_at is None:
+            return row
+        row.deleted_at = None
+        row.version += 1
+        check(row, allow_future=True)
+        try:
+            with transaction.atomic():
+                save(row, user, "Restored")
+                if row.reversal_of_id:
+                    _mark_reversed(row.reversal_of, timezone.now(), user)
+        except IntegrityError as error:
+            raise ValidationError(
+                "The same was posted again meanwhile, so this stays in the bin.", code="taken"
+            ) from error
+        return row
+
+
+def reverse(row, *, user=None, date=None, reason=""):
+    """Post the reversal of an entry or transfer and return it: the same amount, counting against its category.
+
+    Dated `date`, else today, but never on a closed day: then the first open one. A second call returns the reversal.
+    """
+    with transaction.atomic():
+        row = type(row).objects.select_for_update().select_related("book").get(pk=row.pk)
+        if row.reversed_at:
+            return row.reversals.get(deleted_at=None)
+        if row.deleted_at or row.reversal_of_id:
+            raise ValidationError("Only a posted entry that is no reversal itself can be reversed.", code="settled")
+        back = type(row)(
+            book=row.book,
+            reversal_of=row,
+            source="reversal",
+            source_ref=str(row.pk),
+            created_by=user,
+            adjusts_date=row.date if row.book.is_closed_on(row.date) else None,
+            **{name: getattr(row, name) for name in _editable(row)},
+        )
+        back.date = first_open(row.book, date or max(row.book.today(), row.date))
+        back.narration = clean_text(f"Reversal of {row.date:%d-%m-%Y}. {reason} {row.narration}")[:500]
+        check(back, allow_future=True, settled=True)
+        save(back, user, reason or "Reversed")
+        _mark_reversed(row, timezone.now(), user)
+        return back
+
+
+def _mark_reversed(row, moment, user):
+    row.reversed_at = moment
+    row.version += 1
+    try:
+        with transaction.atomic():
+            save(row, user)
+    except IntegrityError as error:
+        raise ValidationError("The same was posted again meanwhile, so the reversal stays.", code="taken") from error
+
+
+def first_open(book, date):
+    """`date`, or the first open day after it where it is closed."""
+    return book.closed_through + timedelta(days=1) if book.is_closed_on(date) else date
+
+
+def _open_date(row, adjust):
+    """With `adjust`, move a row that falls on a closed day to the first open day and note where it belongs."""
+    if adjust and row.book.is_closed_on(row.date):
+        row.adjusts_date = row.date
+        row.date = first_open(row.book, row.date)
+        if not row.narration.startswith("Adjustment for "):
+            row.narration = f"Adjustment for {row.adjusts_date:%d-%m-%Y}. {row.narration}".strip()[:500]
+
+
+def save(row, user, reason=""):
+    """Save a row with its history: who, and why (100 letters)."""
+    row._history_user = user
+    row._change_reason = reason[:100] or None
+    row.save()
+    return row
+
+
+# ------------------------------------------------------------------------------------------------ many at once
+
+
+@dataclass
+class NewEntry:
+    """One entry to post in bulk; `amount` Decimal rupees, `source_ref` unique within the source."""
+
+    date: Date
+    category: Category
+    amount: Decimal
+    account: Account
+    source_ref: str
+    subcategory: str = ""
+    payment_mode: str = PaymentMode.CASH
+    narration: str = ""
+    reference: str = ""
+
+
+def post_entries(*, book, rows, source, user=None, adjust=False, allow_future=False, on_progress=None):
+    """Post many entries in one transaction: all or none. Returns (created, changed, unchanged) counts.
+
+    Update-or-create by source_ref like post_entry. `on_progress(done)` is called after each batch and may raise to
+    cancel the whole.
+    """
+    rows = list(rows)
+    with transaction.atomic():
+        book = Book.objects.get(pk=book.pk)
+        live = LedgerEntry.objects.filter(book=book, source=source, deleted_at=None, reversed_at=None)
+        there = {}
+        for batch in _batches([row.source_ref for row in rows]):
+            there.update((entry.source_ref, entry) for entry in live.filter(source_ref__in=batch))
+        fresh, changed = [], 0
+        for row in rows:
+            values = {name: value for name, value in vars(row).items() if name != "source_ref"}
+            if row.source_ref in there:
+                entry = there[row.source_ref]
+                changed += (
+                    edit(entry, user=user, adjust=adjust, allow_future=allow_future, **values).version != entry.version
+                )
+                continue
+            entry = LedgerEntry(book=book, source=source, source_ref=row.source_ref, created_by=user, **values)
+            _open_date(entry, adjust)
+            check(entry, allow_future=allow_future)
+            fresh.append(entry)
+        done = 0
+        for batch in _batches(fresh):
+            bulk_create_with_history(batch, LedgerEntry, batch_size=len(batch), default_user=user)
+            done += len(batch)
+            if on_progress:
+                on_progress(done)
+        daybook.record_changes(book.pk, {entry.date for entry in fresh})
+    return len(fresh), changed, len(rows) - len(fresh) - changed
+
+
+def undo_entries(*, book, source, prefix, user=None):
+    """Undo all live entries whose source_ref begins with `prefix`: binned, on closed days reversed instead.
+
+    Returns (binned, reversed). A second call finds none.
+    """
+    binned = reversed_ = 0
+    with transaction.atomic():
+        book = Book.objects.get(pk=book.pk)
+        live = LedgerEntry.objects.filter(
+            book=book, source=source, source_ref__startswith=prefix, deleted_at=None, reversed_at=None
+        )
+        for entry in live.iterator():
+            if book.is_closed_on(entry.date):
+                reverse(entry, user=user, reason="Import undone")
+                reversed_ += 1
+            else:
+                delete(entry, user=user)
+                binned += 1
+    return binned, reversed_
+
+
+def _batches(items, size=1000):
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+# ------------------------------------------------------------------------------------------------ what is refused
+
+
+def clean_text(text):
+    """One line of people's text: NFC, no control characters, outer space gone."""
+    text = unicodedata.normalize("NFC", str(text))
+    return "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).strip()
+
+
+def check(row, *, allow_future=False, settled=False):
+    """Tidy an entry's or transfer's texts and raise ValidationError (by field) for what a book does not take.
+
+    `settled` rows mend earlier ones and may use accounts and categories that have been retired since.
+    """
+    errors = {}
+    for name, message in (("amount", _amount_fault(row.amount)), ("date", _date_fault(row, allow_future))):
+        if message:
+            errors[name] = message
+    for name in ("from_account", "to_account", "account", "category"):
+        if not hasattr(row, f"{name}_id"):
+            continue
+        of = getattr(row, name)
+        if of.book_id != row.book_id:
+            errors[name] = f"There is no {name.replace('_', ' ')} '{of}' in {row.book}."
+        elif not (of.is_active or settled or row.pk):
+            errors[name] = f"'{of}' is retired; choose another."
+    if isinstance(row, AccountTransfer) and row.from_account_id == row.to_account_id:
+        errors["to_account"] = "A transfer needs two different accounts."
+    if isinstance(row, LedgerEntry) and row.payment_mode not in PaymentMode.values:
+        errors["payment_mode"] = (
+            f"'{row.payment_mode}' is no payment mode; take one of {', '.join(PaymentMode.values)}."
+        )
+    for name in ("narration", "reference", "subcategory"):
+        if hasattr(row, name):
+            text = clean_text(getattr(row, name))
+            setattr(row, name, text)
+            limit = row._meta.get_field(name).max_length
+            if len(text) > limit:
+                errors[name] = f"The {name} has {len(text)} letters; {limit} is the limit."
+    if errors:
+        raise ValidationError(errors)
+
+
+def _amount_fault(amount):
+    if not isinstance(amount, Decimal) or not amount.is_finite():
+        return f"'{amount}' is not an amount."
+    if amount <= 0:
+        return "The amount must be above 0; the category says whether it came or went."
+    if amount >= MAX_RUPEES:
+        return f"{rupees(amount)} is too large: the limit is {rupees(MAX_RUPEES)}."
+    if amount != amount.quantize(ZERO):
+        return f"'{amount}' has more than two decimals: paise are the smallest."
+    return None
+
+
+def _date_fault(row, allow_future):
+    if row.book.begins_on and row.date < row.book.begins_on:
+        return f"{row.date:%d-%m-%Y} is before the book begins ({row.book.begins_on:%d-%m-%Y})."
+    if not (allow_future or row.adjusts_date) and row.date > row.book.today():
+        return f"{row.date:%d-%m-%Y} is in the future; confirm it if it is meant."
+    return None

@@ -1,0 +1,25 @@
+"""What the worker runs. Every task may run twice (django-q2 delivers at least once); each docstring says what then."""
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from ledger import daybook
+from ledger.models import DayChange, Heartbeat
+
+
+def refresh_book(book_id):
+    """Do a book's pending days. A second run finds the outbox empty and changes nothing."""
+    daybook.worker_begins(book_id)
+    daybook.finish_pending(book_id)
+
+
+def sweep():
+    """Every minute: do what a lost task left behind, and show that the worker lives. A second run changes nothing."""
+    Heartbeat.objects.update_or_create(name="worker", defaults={"beat_at": timezone.now()})
+    for book_id in DayChange.objects.values_list("book_id", flat=True).distinct().order_by():
+        daybook.finish_pending(book_id)
+
+
+def clear_sessions():
+    """Daily: delete expired sessions. A second run finds none."""
+    call_command("clearsessions")

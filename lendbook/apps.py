@@ -1,0 +1,24 @@
+"""The project package as an app: what spans the apps (system checks, commands that touch several rooms)."""
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
+
+
+def make_cache_table(sender, using, verbosity=0, **kwargs):
+    """The shared cache lives in the database where there is no Redis; making its table again changes nothing."""
+    call_command("createcachetable", database=using, verbosity=0)
+
+
+class LendbookConfig(AppConfig):
+    name = "lendbook"
+
+    def ready(self):
+        post_migrate.connect(make_cache_table, sender=self)
+
+
+class LendbookAdminConfig(AdminConfig):
+    """Django's admin with our own front."""
+
+    default_site = "lendbook.site.LendbookAdminSite"

@@ -1,0 +1,130 @@
+"""Money: the only room that knows paise.
+
+Outside, an amount is a `Decimal` of rupees with two places; inside the database it is a whole number of paise in a
+signed 64-bit column. SQLite keeps a DecimalField as a binary float, whose sums drift and whose correct check
+constraints refuse correct rows; whole paise are exact on every database.
+"""
+
+import re
+from decimal import Decimal
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.expressions import Combinable, register_combinable_fields
+
+# A row holds less than this many rupees, so that 64-bit sums of 900,000 of the largest rows still fit.
+MAX_RUPEES = Decimal(10) ** 11
+ZERO = Decimal("0.00")
+
+# 1234.5 | 1,234.50 | 1,23,456.50 | 123,456.50: grouped the Indian way, the western way, or not at all.
+_AMOUNT = re.compile(r"(?:\d+|\d{1,2}(?:,\d{2})*,\d{3}|\d{1,3}(?:,\d{3})+)(?:\.\d{0,2})?|\.\d{1,2}")
+
+
+def parse_money(text):
+    """Rupees as `Decimal` with two places from what a person typed, e.g. "1,23,456.50", "₹ 500", "-20".
+
+    Raises ValidationError for anything else: three decimals, "1,2,3", NaN, exponents, amounts past MAX_RUPEES.
+    """
+    shown = str(text).strip()
+    bare = shown.removeprefix("-").strip().removeprefix("₹").removeprefix("Rs.").strip()
+    if not re.fullmatch(r"[0-9.,]+", bare):  # \d would take digits of every script, that Decimal mixes at will
+        raise ValidationError(f"'{shown[:40]}' is not an amount. Write it like 500 or 1,23,456.50.", code="amount")
+    if re.search(r"\.\d{3,}$", bare):
+        raise ValidationError(f"'{shown[:40]}' has more than two decimals: paise are the smallest.", code="decimals")
+    if not _AMOUNT.fullmatch(bare):
+        raise ValidationError(f"'{shown[:40]}' is not an amount. Write it like 500 or 1,23,456.50.", code="amount")
+    amount = Decimal(bare.replace(",", "")).quantize(ZERO)
+    if amount >= MAX_RUPEES:
+        raise ValidationError(f"'{shown[:40]}' is too large: the limit is {rupees(MAX_RUPEES)}.", code="large")
+    return -amount if shown.startswith("-") else amount
+
+
+def rupees(amount, symbol=""):
+    """`Decimal` rupees as India writes them: 123456.5 -> "1,23,456.50"; a minus is the sign "−" before the symbol."""
+    whole, _, paise = f"{abs(amount):.2f}".partition(".")
+    head, tail = whole[:-3], whole[-3:]
+    pairs = [head[max(0, end - 2) : end] for end in range(len(head), 0, -2)][::-1]
+    return ("−" if amount < 0 else "") + symbol + ",".join([*pairs, tail]) + "." + paise
+
+
+def plain(amount):
+    """Rupees for scripts and files: two places, no grouping ("54500.00"); None stays None."""
+    return None if amount is None else f"{amount:.2f}"
+
+
+def to_paise(amount):
+    """Whole paise of a Decimal or int of rupees. Raises ValueError where paise would be lost, TypeError for a float."""
+    if isinstance(amount, bool | float):
+        raise TypeError("Money is Decimal rupees, never a float.")
+    amount = Decimal(amount)
+    paise = amount.scaleb(2)
+    if paise != paise.to_integral_value():
+        raise ValueError(f"{amount} is finer than a paisa.")
+    return int(paise)
+
+
+def from_paise(paise):
+    """Decimal rupees with two places from whole paise (int, or the Decimal that PostgreSQL's sum() returns)."""
+    return Decimal(int(paise)).scaleb(-2)
+
+
+class MoneyFormField(forms.CharField):
+    """A text box for an amount in rupees that accepts Indian and western grouping."""
+
+    def __init__(self, **kwargs):
+        kwargs.pop("max_length", None)
+        super().__init__(**kwargs)
+        self.widget.attrs.setdefault("inputmode", "decimal")
+        self.widget.attrs.setdefault("autocomplete", "off")
+        self.widget.attrs.setdefault("class", "money")
+
+    def prepare_value(self, value):
+        return rupees(value).replace("−", "-") if isinstance(value, Decimal) else value
+
+    def to_python(self, value):
+        text = super().to_python(value)
+        return parse_money(text) if text else None
+
+    def has_changed(self, initial, data):
+        try:
+            return self.to_python(data) != initial
+        except ValidationError:
+            return True
+
+
+class MoneyField(models.Field):
+    """Decimal rupees in Python, signed 64-bit whole paise in the database.
+
+    A plain Field on purpose: as an IntegerField its sums would come back in paise and import-export would pick an
+    integer widget. Literals in expressions must be wrapped: Value(Decimal("5"), output_field=MoneyField()).
+    """
+
+    description = "Rupees (whole paise)"
+
+    def db_type(self, connection):
+        return "bigint"
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else from_paise(value)
+
+    def to_python(self, value):
+        if value is None or isinstance(value, Decimal):
+            return value
+        if isinstance(value, float):
+            raise ValidationError("Money is never a float.", code="float")
+        return parse_money(value)
+
+    def get_prep_value(self, value):
+        value = super().get_prep_value(value)
+        return None if value is None else to_paise(value)
+
+    def value_to_string(self, obj):
+        return plain(self.value_from_object(obj)) or ""
+
+    def formfield(self, **kwargs):
+        return super().formfield(**{"form_class": MoneyFormField, **kwargs})
+
+
+for _sign in (Combinable.ADD, Combinable.SUB):
+    register_combinable_fields(MoneyField, _sign, MoneyField, MoneyField)

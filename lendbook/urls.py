@@ -1,0 +1,10 @@
+"""Every address of Lendbook."""
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="front"),
+    path("admin/", admin.site.urls),
+]
