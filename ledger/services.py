@@ -17,6 +17,7 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history
 
 from ledger import daybook
+from ledger.dates import check_date
 from ledger.models import (
     Account,
     AccountTransfer,
@@ -480,6 +481,10 @@ def _amount_fault(amount):
 
 
 def _date_fault(row, allow_future):
+    try:
+        check_date(row.date)
+    except ValidationError as error:
+        return error.message
     if row.book.begins_on and row.date < row.book.begins_on:
         return f"{row.date:%d-%m-%Y} is before the book begins ({row.book.begins_on:%d-%m-%Y})."
     if not (allow_future or row.adjusts_date) and row.date > row.book.today():

@@ -1,0 +1,30 @@
+"""Reopen a closed day and all after it."""
+
+from ledger import access, closing
+from ledger.dates import parse_date
+from ledger.management.base import LedgerCommand, add_book, add_user, find_book, find_user
+
+
+class Command(LedgerCommand):
+    help = "Reopen a day and every day after it; the reason is kept in the history."
+
+    def add_options(self, parser):
+        add_book(parser)
+        parser.add_argument("--date", required=True, metavar="D")
+        parser.add_argument("--reason", required=True, metavar="TEXT", help="why; it is kept")
+        add_user(parser)
+
+    def act(self, **options):
+        book = find_book(options["book"])
+        user = find_user(options["user"], book, access.MANAGE)
+        date = parse_date(options["date"])
+        closes = closing.reopen_day(book, date, user=user, reason=options["reason"])
+        book.refresh_from_db()
+        self.answer(
+            {
+                "book": book.slug,
+                "closed_through": book.closed_through,
+                "reopened": sorted(close.date for close in closes),
+            },
+            f"{book} is open from {date:%d-%m-%Y} on.",
+        )
