@@ -1,0 +1,75 @@
+"""What a bank layout is: which header names mean which column, and how the bank writes dates.
+
+A header is compared without case, spaces and punctuation. Each bank's module beside this file holds one ``LAYOUT``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from expenses.statements.errors import StatementError
+
+#: The roles a column can have. ``type`` says Dr or Cr for ``amount``; ``balance_type`` says it for the balance.
+ROLES = ("date", "value_date", "narration", "reference", "debit", "credit", "amount", "type", "balance", "balance_type")
+
+#: The stored names of the same columns, accepted in a mapping.
+ROLE_NAMES = {
+    "transaction_date": "date",
+    "description": "narration",
+    "debit_amount": "debit",
+    "credit_amount": "credit",
+    "closing_balance": "balance",
+}
+
+
+@lru_cache(maxsize=4096)
+def bare(header: str) -> str:
+    """``Withdrawal Amount (INR )`` -> ``withdrawalamount``: what headers are compared by."""
+    name = re.sub(r"[\W_]+", "", header.casefold())
+    return re.sub(r"(?<=.)(inr|inrs|rs|rupees)$", "", name) or name
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One bank's statement: ``roles`` maps a role to the header names the bank uses for it."""
+
+    name: str
+    title: str
+    roles: dict[str, tuple[str, ...]]
+    dates: str = "dmy"
+
+    def columns(self, headers: list[str]) -> dict[str, int]:
+        """role -> column of the header line, as far as the bank's names are found in it.
+
+        Raises StatementError where two columns claim one role.
+        """
+        names = {bare(name): role for role, synonyms in self.roles.items() for name in synonyms}
+        found: dict[str, int] = {}
+        for at, header in enumerate(headers):
+            role = names.get(bare(header)) if header else None
+            if role in ("type", "balance_type"):
+                role = "balance_type" if found.get("balance") == at - 1 else "type"
+            elif role == "amount" and role in found and bare(header) == "debitcredit":
+                role = "type"
+            if role is None:
+                continue
+            if role in found:
+                raise StatementError(
+                    f"Columns '{headers[found[role]]}' (column {found[role] + 1}) and '{header}' (column {at + 1}) "
+                    f"both stand for {role.replace('_', ' ')}. Delete or rename the one that is not needed."
+                )
+            found[role] = at
+        if "debit" in found or "credit" in found:
+            found.pop("amount", None)
+            found.pop("type", None)
+        return found
+
+
+def missing(columns: dict[str, int]) -> list[str]:
+    """The columns that a statement needs and that are not there, in words."""
+    lacking = [role for role in ("date", "narration") if role not in columns]
+    if not columns.keys() & {"debit", "credit", "amount"}:
+        lacking.append("debit, credit or amount")
+    return lacking

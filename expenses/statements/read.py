@@ -1,0 +1,250 @@
+"""Bytes of a statement file -> rows, rejected rows and balance gaps: what the rest of Lendbook calls.
+
+>>> statement = read_statement(content)          # doctest: +SKIP
+>>> statement.rows_in == len(statement.frame) + len(statement.rejected)   # doctest: +SKIP
+True
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from hashlib import blake2b
+from itertools import pairwise
+from typing import NamedTuple
+
+import pandas as pd
+
+from expenses.statements.amounts import from_paise
+from expenses.statements.balance import Chain, Gap, check_chain
+from expenses.statements.dates import ORDERS, possible_orders, read_dates
+from expenses.statements.detect import find, propose, tables
+from expenses.statements.errors import Proposal, StatementError
+from expenses.statements.rows import Cells, Columns, RejectedRow, read_rows
+
+
+class StatementRow(NamedTuple):
+    """One row as it is stored: amounts in rupees, None on the empty side."""
+
+    line: int
+    transaction_date: date
+    narration: str
+    value_date: date | None
+    reference: str
+    debit_amount: Decimal | None
+    credit_amount: Decimal | None
+    closing_balance: Decimal | None
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class ParsedStatement:
+    """What a statement file says.
+
+    layout       name of the layout, "mapping" where a person named the columns
+    dates        order of the dates as read: dmy, mdy or ymd
+    dates_sure   False where the file's dates read in more than one order and nothing in it decides
+    columns      role -> header as written
+    header_line  line of the header
+    frame        one row per good row in file order: line, transaction_date, narration, value_date, reference,
+                 debit, credit (int64 whole paise, 0 for the empty side), balance (paise or None), fingerprint
+    rejected     rows that could not be read, with line and reasons
+    chain        gaps, direction, opening and closing balance
+    """
+
+    layout: str
+    dates: str
+    dates_sure: bool
+    columns: dict[str, str]
+    headers: tuple[str, ...]
+    header_line: int
+    frame: pd.DataFrame
+    rejected: tuple[RejectedRow, ...]
+    chain: Chain
+
+    @property
+    def rows_in(self) -> int:
+        """Rows of the file: good and rejected; blank lines, preamble, continuations and footers are none."""
+        return len(self.frame) + len(self.rejected)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        return self.chain.gaps
+
+    @property
+    def period(self) -> tuple[date, date] | None:
+        days = self.frame["transaction_date"]
+        return (min(days), max(days)) if len(days) else None
+
+    @property
+    def debits(self) -> Decimal:
+        """Total of the good rows' debits in rupees."""
+        return from_paise(int(self.frame["debit"].sum()))
+
+    @property
+    def credits(self) -> Decimal:
+        return from_paise(int(self.frame["credit"].sum()))
+
+    @property
+    def opening_balance(self) -> Decimal | None:
+        return None if self.chain.opening is None else from_paise(self.chain.opening)
+
+    @property
+    def closing_balance(self) -> Decimal | None:
+        return None if self.chain.closing is None else from_paise(self.chain.closing)
+
+    def rows(self) -> Iterator[StatementRow]:
+        """The good rows with Decimal amounts, in file order."""
+        for line, day, narration, value_date, reference, debit, credit, balance, fingerprint in zip(
+            *(self.frame[name].tolist() for name in FRAME), strict=True
+        ):
+            yield StatementRow(
+                line,
+                day,
+                narration,
+                value_date,
+                reference,
+                from_paise(debit) if debit else None,
+                from_paise(credit) if credit else None,
+                None if balance is None else from_paise(balance),
+                fingerprint,
+            )
+
+    def rejected_csv(self) -> str:
+        """The rejected rows under the file's own header with their reasons, to be mended and sent again."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow([*self.headers, "Reason"])
+        for row in self.rejected:
+            cells = list(row.cells) + [""] * (len(self.headers) - len(row.cells))
+            writer.writerow([*cells, f"Line {row.line}: {row.reason}"])
+        return text.getvalue()
+
+
+FRAME = (
+    "line",
+    "transaction_date",
+    "narration",
+    "value_date",
+    "reference",
+    "debit",
+    "credit",
+    "balance",
+    "fingerprint",
+)
+
+
+def read_statement(
+    content: bytes, *, layout: str | None = None, mapping: dict[str, str] | None = None, dates: str | None = None
+) -> ParsedStatement:
+    """Read a bank's file (CSV, text, .xlsx, .xls, HTML under an Excel name), at most 10 MB and 200,000 rows.
+
+    layout   name of the only layout to try; None finds it by the header
+    mapping  role -> header name for files that no layout fits (roles: layout.ROLES or the stored column names)
+    dates    dmy, mdy or ymd where a person decided it
+    Raises StatementError with the way out, UnknownLayout with a proposal where the columns are not known.
+    """
+    if dates is not None and dates not in ORDERS:
+        raise StatementError(f"'{dates}' is no order of dates. Orders: {', '.join(ORDERS)}.")
+    found = find(content, layout=layout, mapping=mapping)
+    cells = Cells(found)
+    orders = [dates] if dates else possible_orders(cells.of("date"), found.dates)
+    good, rejected, links = read_rows(cells, orders[0])
+    chain = check_chain(links)
+    order, sure = orders[0], True
+    if len(orders) > 1:
+        order, sure = _decide(good.day, orders, chain, cells)
+        if order != orders[0]:
+            good, rejected, links = read_rows(cells, order)
+            chain = check_chain(links)
+    if not good.line and not rejected:
+        raise StatementError(
+            f"The file has a header (line {found.table.lines[found.at]}) but no rows below it. "
+            "Choose a period with transactions."
+        )
+    return ParsedStatement(
+        layout=found.layout,
+        dates=order,
+        dates_sure=sure,
+        columns={role: found.headers[at] for role, at in found.columns.items()},
+        headers=tuple(found.headers),
+        header_line=found.table.lines[found.at],
+        frame=_frame(good),
+        rejected=tuple(rejected),
+        chain=chain,
+    )
+
+
+def propose_mapping(content: bytes) -> Proposal | None:
+    """What the mapping step shows for a file: headers, sample rows, guessed columns, dates as understood."""
+    return propose(tables(content))
+
+
+def _decide(days: list[date], orders: list[str], chain: Chain, cells: Cells) -> tuple[str, bool]:
+    """Among orders that all read the file: the one whose dates run the way the balance chain runs.
+
+    The layout's own order stands unless its dates run against the chain and another's do not. Sure where the chain
+    speaks for one order alone, or where the orders name the same days.
+    """
+    texts = cells.of("date")
+    readings = {order: [day for day in read_dates(texts, order) if isinstance(day, date)] for order in orders}
+    distinct = [order for order in orders if readings[order] != readings[orders[0]]]
+    if not distinct:
+        return orders[0], True
+    if chain.opening is None or chain.gaps:
+        return orders[0], False
+    running = [order for order in orders if _runs(readings[order], chain)]
+    if orders[0] in running or not running:
+        return orders[0], running == [orders[0]]
+    return running[0], len(running) == 1
+
+
+def _runs(days: list[date], chain: Chain) -> bool:
+    ordered = days[::-1] if chain.newest_first else days
+    return all(before <= after for before, after in pairwise(ordered))
+
+
+def _frame(good: Columns) -> pd.DataFrame:
+    """The good rows as a frame, each with its fingerprint.
+
+    The fingerprint covers every column that the bank repeats from one export to the next, the closing balance
+    included, and the row's occurrence number among identical rows: of two truly identical rows both stay, and an
+    overlapping statement adds only what is new. A serial number is left out: it starts anew in every export.
+    """
+    frame = pd.DataFrame(
+        {
+            "line": pd.Series(good.line, dtype="int64"),
+            "transaction_date": pd.Series(good.day, dtype=object),
+            "narration": pd.Series(good.narration, dtype=object),
+            "value_date": pd.Series(good.value_date, dtype=object),
+            "reference": pd.Series(good.reference, dtype=object),
+            "debit": pd.Series(good.debit, dtype="int64"),
+            "credit": pd.Series(good.credit, dtype="int64"),
+            "balance": pd.Series(good.balance, dtype=object),
+        }
+    )
+    keys = pd.Series(
+        [
+            f"{day}\x1f{narration}\x1f{value}\x1f{reference}\x1f{debit}\x1f{credit}\x1f{balance}"
+            for day, narration, value, reference, debit, credit, balance in zip(
+                good.day,
+                good.narration,
+                good.value_date,
+                good.reference,
+                good.debit,
+                good.credit,
+                good.balance,
+                strict=True,
+            )
+        ],
+        dtype=object,
+    )
+    number = keys.groupby(keys).cumcount() if len(keys) else keys
+    frame["fingerprint"] = [
+        blake2b(f"{key}\x1f{n}".encode(), digest_size=16).hexdigest() for key, n in zip(keys, number, strict=True)
+    ]
+    return frame

@@ -1,0 +1,185 @@
+"""Excel files, and what banks save under an Excel name: real .xlsx and .xls, or HTML tables.
+
+Sizes are measured before a workbook is opened: 200 kB can unpack to 200 MB, and one far cell to millions.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from datetime import date, datetime
+
+import lxml.html
+from python_calamine import CalamineError, CalamineWorkbook
+
+from expenses.statements.errors import StatementError
+from expenses.statements.table import MAX_COLUMNS, MAX_ROWS, Table, too_many_columns, too_many_rows
+
+MAX_UNPACKED_BYTES = 150 * 1024 * 1024
+MAX_PARTS = 1_000
+MAX_CELLS = 4_000_000
+MAX_TEXT = 100_000_000
+MAX_SHEETS = 20
+
+
+def _far() -> StatementError:
+    return StatementError(
+        "The workbook's cells reach too far. Copy the statement into a new workbook, or export it as CSV."
+    )
+
+
+def _large() -> StatementError:
+    return StatementError("The workbook unpacks to more than a statement can hold. Choose the bank's CSV export.")
+
+
+def open_xlsx(content: bytes) -> list[Table]:
+    """Every sheet of an .xlsx as text cells; formulas count with the value that the file holds for them."""
+    _measure(content)
+    return _read(content, "xlsx")
+
+
+def open_xls(content: bytes) -> list[Table]:
+    """Every sheet of a binary .xls; an .xlsx with a password comes in the same container and is told apart."""
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        raise _locked()
+    return _read(content, "xls")
+
+
+def _locked() -> StatementError:
+    return StatementError(
+        "The workbook is protected with a password. Open it with its password, save it without one "
+        "(File, Info, Protect Workbook), and upload that copy."
+    )
+
+
+def _read(content: bytes, kind: str) -> list[Table]:
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        names = workbook.sheet_names[:MAX_SHEETS]
+        return [_sheet(workbook, name, kind) for name in names]
+    except CalamineError as error:
+        if "password" in str(error).lower():
+            raise _locked() from None
+        raise StatementError(
+            f"The workbook cannot be opened ({str(error)[:100]}). Download it again, or choose the bank's CSV export."
+        ) from None
+
+
+def _sheet(workbook: CalamineWorkbook, name: str, kind: str) -> Table:
+    sheet = workbook.get_sheet_by_name(name)
+    if sheet.height > MAX_ROWS:
+        raise too_many_rows()
+    if sheet.width > MAX_COLUMNS:
+        raise too_many_columns(1, sheet.width)
+    rows = [[_text(cell) for cell in row] for row in sheet.iter_rows()]  # from row 1, empty ones included
+    return Table(name, rows, list(range(1, len(rows) + 1)), kind)
+
+
+def _text(cell: object) -> str:
+    """A cell as the text a delimited export would hold. A number becomes its shortest decimal form, never rounded
+    here: amounts.read_amount judges what stands behind the second decimal."""
+    if isinstance(cell, str):
+        return cell.strip()
+    if isinstance(cell, bool):
+        return str(cell).upper()
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    if isinstance(cell, datetime):
+        return (
+            cell.isoformat(" ")
+            if cell.time().replace(microsecond=0).isoformat() != "00:00:00"
+            else cell.date().isoformat()
+        )
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return "" if cell is None else str(cell)
+
+
+def _measure(content: bytes) -> None:
+    """Refuse what would not fit in memory, by the parts' sizes, the farthest cell, and the shared texts' use."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = archive.infolist()
+            if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+                raise _large()
+            if any(part.flag_bits & 1 for part in parts):
+                raise _locked()
+            names = [part.filename for part in parts]
+            if not any(name.lower() == "xl/workbook.xml" for name in names):
+                raise StatementError(
+                    "This is a zip file, not an Excel workbook. Unpack it and upload the statement inside."
+                )
+            shared = [name for name in names if name.lower().endswith("sharedstrings.xml")]
+            texts = [len(text) for name in shared for text in re.split(rb"<(?:\w+:)?si\b", archive.read(name))[1:]]
+            for name in names:
+                if name not in shared:
+                    _measure_part(archive, name, texts)
+    except (zipfile.BadZipFile, NotImplementedError, zipfile.zlib.error, EOFError) as error:
+        raise StatementError(
+            f"The workbook is damaged ({str(error)[:80]}). Download it again, or choose the bank's CSV export."
+        ) from None
+
+
+_PLACE = re.compile(rb"""<(?:\w+:)?(?:c|row)\s[^>]*?\br\s*=\s*["']([A-Za-z]*)(\d+)["']""")
+_SHARED = re.compile(rb"""\bt\s*=\s*["']s["'][^>]*>\s*<(?:\w+:)?v>(\d+)""")
+_CHUNK = 1 << 20
+
+
+def _measure_part(archive: zipfile.ZipFile, name: str, texts: list[int]) -> None:
+    """A reader lays a sheet out as a full rectangle (and aborts the process where memory ends), so its farthest row
+    times its farthest column is its cost. Any part may be a sheet: the workbook names it, not its folder."""
+    columns: set[bytes] = set()
+    bottom = text = 0
+    rest = b""
+    with archive.open(name) as part:
+        while True:
+            chunk = part.read(_CHUNK)
+            piece = rest + chunk
+            # the last cell may be cut off here: it waits for the next chunk
+            whole = (
+                max(piece.rfind(b"<", 0, max(len(piece) - 200, 0)), 0) if chunk and len(rest) < _CHUNK else len(piece)
+            )
+            places = _PLACE.findall(piece, 0, whole)
+            columns.update(column for column, _ in places)
+            bottom = max(bottom, max((int(row[:9]) for _, row in places), default=0))
+            text += sum(texts[int(at[:9])] for at in _SHARED.findall(piece, 0, whole) if int(at[:9]) < len(texts))
+            rest = piece[whole:]
+            if bottom * max(map(_column_number, columns), default=0) > MAX_CELLS or bottom > 5 * MAX_ROWS:
+                raise _far()
+            if text > MAX_TEXT:
+                raise _large()
+            if not chunk:
+                return
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters[:4].upper():
+        number = number * 26 + letter - 64
+    return number
+
+
+def open_html(text: str) -> list[Table]:
+    """The rows of every table in an HTML page, one table below the other; a cell over n columns fills n."""
+    try:
+        page = lxml.html.document_fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
+    except (lxml.etree.ParserError, ValueError, lxml.etree.XMLSyntaxError) as error:
+        raise StatementError(
+            f"The HTML in the file cannot be read ({str(error)[:80]}). Choose the CSV export."
+        ) from None
+    rows = []
+    for row in page.iter("tr"):
+        if next(row.iterdescendants("table"), None) is not None:
+            continue  # a row that only holds another table
+        cells: list[str] = []
+        for cell in row.iterchildren("td", "th"):
+            span = cell.get("colspan", "1")
+            cells.append(" ".join(cell.text_content().split()))
+            cells.extend([""] * (min(int(span), MAX_COLUMNS) - 1 if span.isdigit() else 0))
+        if len(cells) > MAX_COLUMNS:
+            raise too_many_columns(len(rows) + 1, len(cells))
+        rows.append(cells)
+    if len(rows) > MAX_ROWS:
+        raise too_many_rows()
+    return [Table("", rows, list(range(1, len(rows) + 1)), "html")]
