@@ -112,12 +112,6 @@ def finish_pending(book_id):
         refresh(book_id)
 
 
-def finish_all_pending():
-    """finish_pending for every book that has something pending."""
-    for book_id in DayChange.objects.values_list("book_id", flat=True).distinct().order_by():
-        finish_pending(book_id)
-
-
 def refresh(book_id):
     """Do the outbox of a book; returns how many days were recomputed. A second run finds nothing."""
     with transaction.atomic():

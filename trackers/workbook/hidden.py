@@ -1,0 +1,119 @@
+"""The hidden sheet `_lendbook`: whose workbook this is, which version, and the inputs as Lendbook last wrote them.
+
+The baseline is JSON text, cell by cell, cut into pieces that fit a cell; a spreadsheet carries it along unseen, and the
+three-way comparison finds in it what a person's copy started from.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from trackers.workbook.errors import UnsafeFile
+from trackers.workbook.layouts import AMOUNT, COUNT, DAY, LAYOUTS, ON, Layout
+from trackers.workbook.package import MAIN, Package
+from trackers.workbook.sheetxml import SheetXml, text_cell, value_of
+
+_PIECE_LENGTH = 12_000
+"""Characters of JSON begun in one cell; with one longest text on top a piece stays below a cell's 32,767."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What the hidden sheet says. `baseline` maps input cells to values as the layout holds them."""
+
+    layout: Layout
+    tracker_id: str
+    version: int
+    last_day: int
+    skipped_weekdays: frozenset[int]
+    holidays: frozenset[date]
+    baseline: dict[str, Decimal | int | str | date]
+
+
+def read_hidden(package: Package, path: str, *, with_baseline: bool) -> Hidden:
+    """Read the hidden sheet, the baseline only when asked for (it is empty otherwise: a stored workbook needs none).
+
+    Raises UnsafeFile when somebody changed it beyond reading.
+    """
+    cells = SheetXml.of(package, path).cells()
+    said: dict[str, list[str]] = {}
+    row = 1
+    while f"A{row}" in cells:
+        name, value = (value_of(*cells.get(f"{letter}{row}", (b"", b"")), package) for letter in "AB")
+        said.setdefault(str(name), []).append("" if value is None else str(value))
+        row += 1
+    try:
+        layout = LAYOUTS[said["kind"][0]]
+        return Hidden(
+            layout=layout,
+            tracker_id=said["tracker"][0],
+            version=int(said["version"][0]),
+            last_day=int(said["last_day"][0]),
+            skipped_weekdays=frozenset(int(day) for day in said["skipped_weekdays"][0].split(",") if day),
+            holidays=frozenset(date.fromisoformat(day) for day in said["holidays"][0].split(",") if day),
+            baseline=dict(_baseline(layout, said.get("inputs", []))) if with_baseline else {},
+        )
+    except (KeyError, ValueError, ArithmeticError, AttributeError, TypeError):
+        raise UnsafeFile(
+            "The hidden sheet _lendbook was changed, so nobody can tell what this copy started from: download the "
+            "workbook again and repeat your changes in the fresh copy."
+        ) from None
+
+
+def _baseline(layout: Layout, pieces: list[str]) -> Iterator[tuple[str, Decimal | int | str | date]]:
+    holds = {column.letter: column.holds for column in layout.inputs}
+    parameters = {parameter.cell: parameter.holds for parameter in layout.parameters}
+    for piece in pieces:
+        for cell, text in json.loads(piece).items():
+            kind = parameters.get(cell) or holds[cell[0]]
+            if kind == AMOUNT:
+                yield cell, Decimal(text)
+            elif kind in (DAY, COUNT):
+                yield cell, int(text)
+            elif kind == ON:
+                yield cell, date.fromisoformat(text)
+            else:
+                yield cell, text
+
+
+def hidden_xml(hidden: Hidden) -> bytes:
+    """The whole part of the hidden sheet."""
+    lines = [
+        ("tracker", hidden.tracker_id),
+        ("version", str(hidden.version)),
+        ("kind", hidden.layout.kind),
+        ("last_day", str(hidden.last_day)),
+        ("skipped_weekdays", ",".join(str(day) for day in sorted(hidden.skipped_weekdays))),
+        ("holidays", ",".join(day.isoformat() for day in sorted(hidden.holidays))),
+    ]
+    lines += [("inputs", piece) for piece in _pieces(hidden.baseline)]
+    rows = [
+        b'<row r="%d">%b%b</row>'
+        % (number, text_cell(b"A%d" % number, b"", name), text_cell(b"B%d" % number, b"", text))
+        for number, (name, text) in enumerate(lines, 1)
+    ]
+    return (
+        b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<worksheet xmlns="%b"><sheetData>%b</sheetData>'
+        b"</worksheet>" % (MAIN.encode(), b"".join(rows))
+    )
+
+
+def _pieces(baseline: Mapping[str, object]) -> Iterator[str]:
+    """The baseline as JSON objects, each short enough for a cell."""
+    texts = {cell: value if isinstance(value, str) else str(value) for cell, value in baseline.items()}
+    whole = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+    if len(whole) <= _PIECE_LENGTH:
+        yield whole
+        return
+    piece: dict[str, str] = {}
+    length = 0
+    for cell, text in texts.items():
+        piece[cell] = text
+        length += len(cell) + 6 + len(text)
+        if length >= _PIECE_LENGTH:
+            yield json.dumps(piece, ensure_ascii=False, separators=(",", ":"))
+            piece, length = {}, 0
+    if piece:
+        yield json.dumps(piece, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,357 @@
+"""Reads a tracker's workbook: the repaired layout strictly and fast, a lender's own workbook leniently.
+
+Figures are never read: they are computed from the inputs, so a stale or missing cached value cannot mislead anybody.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from trackers.schedule import MAX_DAY, TermsError
+from trackers.workbook.amounts import from_serial, read_amount, read_count, read_date
+from trackers.workbook.contents import Contents, Refusal, Value, checked
+from trackers.workbook.errors import InputError, NotATracker, WorkbookError
+from trackers.workbook.formulas import FormulaCheck
+from trackers.workbook.hidden import Hidden, read_hidden
+from trackers.workbook.layouts import AMOUNT, COUNT, DAY, HIDDEN_SHEET, LAYOUTS, ON, TEXT, Layout
+from trackers.workbook.package import Package
+from trackers.workbook.sheetxml import CellValue, Error, SheetXml, row_number, style_of, value_of
+
+Cells = dict[str, tuple[bytes, bytes]]
+_NAME_TO_BE = "[Enter Name Here]"
+_DAYS_BETWEEN_1900_AND_1904 = 1462
+
+
+@dataclass(slots=True)
+class Opened:
+    """A workbook opened: its package, the tracker's sheet and hidden sheet within it, and what they say."""
+
+    package: Package
+    sheet: SheetXml
+    sheet_name: str
+    sheet_path: str
+    hidden_path: str | None
+    contents: Contents
+
+
+def read(data: bytes, *, thorough: bool = False) -> Contents:
+    """What a workbook says, from its bytes.
+
+    A stored workbook of known sha256 is read as it is. A file from outside is read with `thorough`: then every part is
+    inspected, every formula and day number is checked (`Contents.altered`), and what was typed outside the table found.
+    A lender's own workbook is read leniently either way. Raises UnsafeFile for what is no sound workbook, NotATracker
+    when no tracker's sheet is found.
+    """
+    return open_workbook(data, thorough=thorough).contents
+
+
+def open_workbook(data: bytes, *, thorough: bool = False) -> Opened:
+    """Like `read`, with what is needed to change the file. Raises UnsafeFile and NotATracker."""
+    package = Package(data)
+    if thorough:
+        package.inspect()
+    hidden_path = package.sheets.get(HIDDEN_SHEET)
+    if hidden_path is None:
+        return _open_original(package)
+    hidden = read_hidden(package, hidden_path, with_baseline=thorough)
+    name = _sheet_name(package, hidden.layout)
+    path = package.sheets[name]
+    sheet = SheetXml.of(package, path)
+    contents = _check_all(sheet, hidden, package) if thorough else _read_inputs(sheet, hidden, package)
+    return Opened(package, sheet, name, path, hidden_path, contents)
+
+
+def _sheet_name(package: Package, layout: Layout) -> str:
+    """The tracker's sheet, under the layout's name or, if somebody renamed it, known by its headers."""
+    if layout.sheet_name in package.sheets:
+        return layout.sheet_name
+    for name, path in package.sheets.items():
+        if name != HIDDEN_SHEET and has_headers(SheetXml.of(package, path).cells(), layout, package):
+            return name
+    raise NotATracker(
+        f"The workbook has no sheet '{layout.sheet_name}' (its sheets: {', '.join(package.sheets)}): give the "
+        "tracker's sheet its name back and try again."
+    )
+
+
+def has_headers(cells: Cells, layout: Layout, package: Package) -> bool:
+    """Whether a sheet's header row reads as the layout's does (the Expected column may be missing)."""
+    return not missing_headers(cells, layout, package)
+
+
+def missing_headers(cells: Cells, layout: Layout, package: Package) -> list[str]:
+    """The cells of labels and headers that do not read as the layout's do."""
+    wanted = {
+        f"{column.letter}{layout.header_row}": column.header for column in layout.columns if column.field != "expected"
+    }
+    missing = []
+    for cell, label in wanted.items():
+        found = value_of(*cells.get(cell, (b"", b"")), package)
+        if not isinstance(found, str) or found.strip().casefold() != label.casefold():
+            missing.append(f"{cell} should read '{label}'")
+    return missing
+
+
+# --- the repaired layout -------------------------------------------------------------------------------------------
+
+
+def _read_inputs(sheet: SheetXml, hidden: Hidden, package: Package) -> Contents:
+    """The inputs of a sheet whose form is known: one pass that looks at filled input cells only."""
+    layout = hidden.layout
+    letters = "".join(sorted({column.letter for column in layout.inputs} | {"B"}))
+    pattern = re.compile(rb'<c r="([%b])(\d+)"([^>/]*)>(.*?)</c>' % letters.encode(), re.DOTALL)
+    found = (
+        (f"{letter.decode()}{row.decode()}", letter.decode(), int(row), attributes, content)
+        for letter, row, attributes, content in pattern.findall(sheet.body)
+    )
+    return _strict_contents(found, hidden, package)
+
+
+def _strict_contents(found: Iterator[tuple], hidden: Hidden, package: Package) -> Contents:
+    layout = hidden.layout
+    parameter_at = {parameter.cell: parameter for parameter in layout.parameters}
+    column_at = {column.letter: column for column in layout.inputs}
+    parameters: dict[str, Value] = {}
+    days: dict[int, dict[str, Value]] = {}
+    unreadable, with_formula = [], []
+    known: dict[tuple[str, bytes, bytes], Value | None] = {}
+    first, last = layout.first_row, layout.row(hidden.last_day)
+    for cell, letter, row, attributes, content in found:
+        in_table = first <= row <= last and letter in column_at
+        place = column_at[letter] if in_table else parameter_at.get(cell)
+        if place is None or not content:
+            continue
+        if b"<f" in content:
+            with_formula.append(cell)
+        seen = place.holds, attributes, content
+        if seen not in known:
+            try:
+                known[seen] = strict_value(place.holds, cell, attributes, content, package)
+            except InputError as error:
+                unreadable.append(Refusal(cell, error.reason))
+                continue
+        value = known[seen]
+        if value is None:
+            continue
+        if in_table:
+            days.setdefault(row - first, {})[place.field] = value
+        else:
+            parameters[place.field] = value
+    return Contents(
+        layout=layout,
+        parameters=parameters,
+        days=days,
+        last_day=hidden.last_day,
+        skipped_weekdays=hidden.skipped_weekdays,
+        holidays=hidden.holidays,
+        tracker_id=hidden.tracker_id,
+        version=hidden.version,
+        baseline=hidden.baseline or None,
+        unreadable=tuple(unreadable),
+        foreign_formulas=tuple(with_formula),
+    )
+
+
+def strict_value(holds: str, cell: str, attributes: bytes, content: bytes, package: Package) -> Value | None:
+    """The value of an input cell, which must be of the kind that belongs there. Raises InputError."""
+    stored = value_of(attributes, content, package)
+    if isinstance(stored, Error):
+        raise InputError(f"The cell shows the error {stored}: type the value itself.", cell)
+    if stored is None and b"<f" in content:
+        raise InputError("The cell holds a formula without a value: type the value itself.", cell)
+    if stored is None:
+        return None
+    if holds == ON and isinstance(stored, Decimal):
+        return checked(holds, _date_of(stored, package) or str(stored), cell)
+    if holds in (AMOUNT, DAY, COUNT):
+        return checked(holds, "TRUE" if stored is True else stored, cell)
+    return checked(holds, _as_text(stored, attributes, package), cell)
+
+
+def _date_of(serial: Decimal, package: Package) -> date | None:
+    return from_serial(float(serial) + (_DAYS_BETWEEN_1900_AND_1904 if package.counts_from_1904 else 0))
+
+
+def _as_text(stored: CellValue, attributes: bytes, package: Package) -> str:
+    """A value as a person reads it in a text cell: dates that a spreadsheet turned into numbers become dates again."""
+    if isinstance(stored, bool):
+        return "TRUE" if stored else "FALSE"
+    if isinstance(stored, Decimal):
+        if style_of(attributes) in package.date_styles and (on := _date_of(stored, package)):
+            return on.isoformat()
+        return f"{stored.normalize():f}"
+    return stored
+
+
+def _check_all(sheet: SheetXml, hidden: Hidden, package: Package) -> Contents:
+    """The inputs of a copy that a person had in hand, with every formula and day number checked."""
+    layout, cells = hidden.layout, sheet.cells()
+    first, last_day = layout.first_row, hidden.last_day
+    altered = list(_wrong_days(cells, layout, last_day, package))
+    if altered:
+        # After a row was put in or taken out no cell stands where it should: nothing from there on can be compared.
+        last_day = row_number(altered[0].cell) - first - 1
+    as_tuples = (
+        (cell, cell.rstrip("0123456789"), row_number(cell), attributes, content)
+        for cell, (attributes, content) in cells.items()
+    )
+    contents = _strict_contents(as_tuples, hidden, package)
+    package.tick()
+    check = FormulaCheck(layout, contents.terms, hidden.last_day)
+    for cell, expected in check.expected.items():
+        row = row_number(cell)
+        if row <= layout.row(last_day) and not check.holds(cell, cells.get(cell, (b"", b""))[1]):
+            altered.append(Refusal(cell, f"The formula was altered: it should be ={expected}. It is put back."))
+    unreadable = list(contents.unreadable) + list(_outside(cells, layout, hidden.last_day, package))
+    if last_day < hidden.last_day:
+        limit = layout.row(max(last_day, 0))
+        kept = {day: filled for day, filled in contents.days.items() if day <= last_day}
+        unreadable = [refusal for refusal in unreadable if row_number(refusal.cell) <= limit]
+    else:
+        kept = contents.days
+    values = {name: getattr(contents, name) for name in contents.__dataclass_fields__}
+    return Contents(
+        **values | {"days": kept, "last_day": last_day, "unreadable": tuple(unreadable), "altered": tuple(altered)}
+    )
+
+
+def _wrong_days(cells: Cells, layout: Layout, last_day: int, package: Package) -> Iterator[Refusal]:
+    """The first day number that is not where it belongs, if any: below it everything has moved."""
+    for day in range(last_day + 1):
+        cell = f"A{layout.row(day)}"
+        found = value_of(*cells.get(cell, (b"", b"")), package)
+        if found != day:
+            yield Refusal(
+                cell,
+                f"Day {day} should stand here, the cell holds {'nothing' if found is None else found}: a row was "
+                "inserted, deleted or moved. Nothing from this row on was compared; undo that and upload again.",
+            )
+            return
+
+
+def _outside(cells: Cells, layout: Layout, last_day: int, package: Package) -> Iterator[Refusal]:
+    """Input typed below the table."""
+    letters = {column.letter: column for column in layout.inputs}
+    for cell, (attributes, content) in cells.items():
+        column = letters.get(cell.rstrip("0123456789"))
+        if (
+            column
+            and row_number(cell) > layout.row(last_day)
+            and value_of(attributes, content, package) not in (None, "")
+        ):
+            day = row_number(cell) - layout.first_row
+            yield Refusal(
+                cell,
+                f"The cell is below the table, whose last day is {last_day}: record day {day} on the tracker's page, "
+                "which makes the table longer.",
+            )
+
+
+# --- lenders' own workbooks ----------------------------------------------------------------------------------------
+
+
+def _open_original(package: Package) -> Opened:
+    """A workbook made from a template by hand: the one sheet that is a tracker's, its faults overlooked."""
+    candidates = []
+    for layout in LAYOUTS.values():
+        for name, path in package.sheets.items():
+            sheet = SheetXml.of(package, path)
+            cells = sheet.cells()
+            package.tick()
+            if has_headers(cells, layout, package):
+                contents = _lenient_contents(cells, layout, package)
+                candidates.append(Opened(package, sheet, name, path, None, contents))
+    if not candidates:
+        raise NotATracker(
+            f"None of the workbook's sheets ({', '.join(package.sheets)}) is a tracker's: its headers ("
+            f"{', '.join(column.header for column in LAYOUTS['50K'].columns[:5])} …) should stand in row 12 or 13."
+        )
+    filled = [opened for opened in candidates if opened.contents.days]
+    if len(filled) > 1:
+        raise NotATracker(
+            f"The sheets {' and '.join(opened.sheet_name for opened in filled)} are both filled in: keep one tracker "
+            "in a workbook, delete the other sheet and try again."
+        )
+    return (filled or candidates)[0]
+
+
+def _lenient_contents(cells: Cells, layout: Layout, package: Package) -> Contents:
+    unreadable: list[Refusal] = []
+    parameters: dict[str, Value] = {}
+    for parameter in layout.parameters:
+        value = _lenient(parameter.holds, parameter.cell, cells, package, unreadable)
+        if value is not None and value != _NAME_TO_BE:
+            parameters[parameter.field] = value
+    days: dict[int, dict[str, Value]] = {}
+    rows_of: dict[int, int] = {}
+    rows = sorted({row_number(cell) for cell in cells})
+    for row in rows:
+        if row < layout.first_row:
+            continue
+        filled = {}
+        for column in layout.inputs:
+            value = _lenient(column.holds, f"{column.letter}{row}", cells, package, unreadable)
+            if value is not None:
+                filled[column.field] = value
+        if not filled:
+            continue
+        day = _lenient_day(cells, row, layout, package)
+        if isinstance(day, str):
+            unreadable.append(Refusal(f"A{row}", day))
+        elif day in rows_of:
+            reason = f"Day {day} stands in rows {rows_of[day]} and {row}: the second was left out."
+            unreadable.append(Refusal(f"A{row}", reason))
+        elif filled.get("pocket_money", 0) > filled.get("reinvest", 0):
+            reason = (
+                f"Pocket Money {filled['pocket_money']} is more than Reinvest {filled.get('reinvest', 0)}: left out."
+            )
+            unreadable.append(Refusal(f"J{row}", reason))
+            del filled["pocket_money"]
+            days[day], rows_of[day] = filled, row
+        else:
+            days[day], rows_of[day] = filled, row
+    contents = Contents(layout=layout, parameters=parameters, days=days, unreadable=tuple(unreadable))
+    try:
+        last_day = contents.terms.last_day
+    except (WorkbookError, TermsError):
+        last_day = 1
+    return Contents(
+        layout=layout,
+        parameters=parameters,
+        days=days,
+        last_day=max(last_day, *days, 1),
+        unreadable=tuple(unreadable),
+    )
+
+
+def _lenient_day(cells: Cells, row: int, layout: Layout, package: Package) -> int | str:
+    """The day of a filled row from its column A, or why it has none."""
+    attributes, content = cells.get(f"A{row}", (b"", b""))
+    stored = value_of(attributes, content, package)
+    if stored is None and b"<f" in content:
+        return row - layout.first_row
+    if isinstance(stored, str):
+        stored = Decimal(stored.strip()) if stored.strip().isdecimal() else stored
+    if not isinstance(stored, Decimal) or stored != int(stored):
+        return f"The row is filled in, but its Day is {stored or 'blank'}: it was left out."
+    return int(stored) if 0 <= stored <= MAX_DAY else f"Day {stored} is outside 0 to {MAX_DAY}: it was left out."
+
+
+def _lenient(holds: str, cell: str, cells: Cells, package: Package, unreadable: list[Refusal]) -> Value | None:
+    """A cell's value however it was typed; what cannot be read goes on the list."""
+    attributes, content = cells.get(cell, (b"", b""))
+    if not content:
+        return None
+    try:
+        stored = value_of(attributes, content, package)
+        if isinstance(stored, str) and not isinstance(stored, Error) and holds not in (TEXT,):
+            read_as = {AMOUNT: read_amount, DAY: read_count, COUNT: read_count, ON: read_date}.get(holds)
+            value = read_as(stored) if read_as and stored.strip() else None
+            if value is not None:
+                return checked(holds, value, cell)
+        return strict_value(holds, cell, attributes, content, package)
+    except InputError as error:
+        unreadable.append(Refusal(cell, error.reason))
+        return None

@@ -1,0 +1,215 @@
+"""A sheet's XML as rows and cells, by patterns over its bytes: four times quicker than a tree at 400 rows.
+
+The patterns want the plain form that Excel, LibreOffice and openpyxl write (no prefix, the reference first). A sheet in
+another form is brought into it once, by `plain`, through a real XML parser.
+"""
+
+import html
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from lxml import etree
+
+from trackers.workbook.amounts import read_number
+from trackers.workbook.errors import UnsafeFile
+from trackers.workbook.package import MAIN, Package, parse_xml
+
+MAX_ROWS, MAX_COLUMNS = 1200, 30
+_MAX_CELLS = MAX_ROWS * MAX_COLUMNS
+
+ROW = re.compile(rb'<row r="(\d+)"[^>]*?(?:/>|>.*?</row>)', re.DOTALL)
+CELL = re.compile(rb'(<c r="([A-Z]{1,3})(\d+)"([^>]*?)(?:/>|>(.*?)</c>))', re.DOTALL)
+"""A cell: the whole, its column, its row, its other attributes, its content."""
+FORMULA = re.compile(rb"<f\b([^>]*?)(?:/>|>(.*?)</f>)", re.DOTALL)
+_VALUE = re.compile(rb"<v[^>/]*>(.*?)</v>", re.DOTALL)
+_TYPE = re.compile(rb'\bt="(\w+)"')
+_STYLE = re.compile(rb'\bs="(\d+)"')
+_TEXT = re.compile(rb"<t(?: [^>/]*)?>(.*?)</t>", re.DOTALL)
+_HINT = re.compile(rb"<rPh.*?</rPh>", re.DOTALL)
+_ESCAPED = re.compile(r"_x((?![dD][89a-fA-F])[0-9A-Fa-f]{4})_")
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ufffe\uffff]")
+_NEEDS_NO_SPACE_NOTE = re.compile(r"\S(?:.*\S)?")
+
+
+class Error(str):
+    """A cell's error value, such as #REF!."""
+
+
+CellValue = Decimal | str | bool | Error | None
+
+
+@dataclass(slots=True)
+class SheetXml:
+    """A sheet's part cut in three: what stands before its rows, the rows, and what follows them."""
+
+    head: bytes
+    body: bytes
+    tail: bytes
+
+    @classmethod
+    def of(cls, package: Package, path: str) -> "SheetXml":
+        """Cut a sheet's part. Raises UnsafeFile when it is damaged or has more cells than a tracker can."""
+        part = package.read(path)
+        try:
+            return cls._cut(part, path)
+        except _NotPlainError:
+            package.tick()
+            return cls._cut(plain(part, path), path)
+
+    @classmethod
+    def _cut(cls, part: bytes, path: str) -> "SheetXml":
+        start, end = part.find(b"<sheetData>"), part.rfind(b"</sheetData>")
+        if start < 0 or end < 0:
+            raise _NotPlainError(path)
+        start += len(b"<sheetData>")
+        body = part[start:end]
+        cells = body.count(b"<c")
+        if cells > _MAX_CELLS:
+            raise UnsafeFile(
+                f"The sheet holds {cells:,} cells, more than {MAX_ROWS:,} rows by {MAX_COLUMNS} columns: delete what "
+                "lies outside the tracker, save and try again."
+            )
+        is_plain = (
+            cells == body.count(b'<c r="')
+            and body.count(b"<row") == body.count(b'<row r="')
+            and b"<!" not in body
+            and b"<?" not in body
+            and part.find(b"\0", 0, 200) < 0
+            and b"encoding="
+            not in part[:80].lower().replace(b'encoding="utf-8"', b"").replace(b"encoding='utf-8'", b"")
+        )
+        if not is_plain:
+            raise _NotPlainError(path)
+        return cls(part[:start], body, part[end:])
+
+    def cells(self) -> dict[str, tuple[bytes, bytes]]:
+        """Every cell as reference -> (attributes, content). Raises UnsafeFile for a filled cell beyond the caps."""
+        found = {}
+        for _, letters, row, attributes, content in CELL.findall(self.body):
+            if content and ((len(row) > 3 and int(row) > MAX_ROWS) or (len(letters), letters) > (2, b"AD")):
+                raise UnsafeFile(
+                    f"Cell {letters.decode()}{row.decode()} is filled, beyond {MAX_ROWS:,} rows by {MAX_COLUMNS} "
+                    "columns: delete it, save and try again."
+                )
+            found[(letters + row).decode()] = attributes, content
+        return found
+
+
+class _NotPlainError(Exception):
+    pass
+
+
+def plain(part: bytes, path: str) -> bytes:
+    """The same sheet in plain form: no prefix, no comments, UTF-8, a reference first on every row and cell."""
+    root = parse_xml(part, path)
+    if root.tag != f"{{{MAIN}}}worksheet":
+        raise UnsafeFile(f"The workbook's part {path} is no sheet that can be read: save it as .xlsx and try again.")
+    etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
+    names = {prefix: uri for prefix, uri in root.nsmap.items() if uri != MAIN and prefix} | {None: MAIN}
+    copy = etree.Element(root.tag, dict(root.attrib), nsmap=names)
+    _copy_children(root, copy)
+    if copy.find(f"{{{MAIN}}}sheetData") is None:
+        raise UnsafeFile(f"The workbook's part {path} holds no rows: save it as .xlsx and try again.")
+    row_number = 0
+    for row in copy.iter(f"{{{MAIN}}}row"):
+        row_number = int(row.get("r", row_number + 1))
+        _put_reference_first(row, str(row_number))
+        column = 0
+        for cell in row:
+            letters = cell.get("r", "").rstrip("0123456789")
+            column = column_number(letters) if letters else column + 1
+            _put_reference_first(cell, f"{letters or column_letters(column)}{row_number}")
+    text = etree.tostring(copy, xml_declaration=True, encoding="UTF-8", standalone=True)
+    return text.replace(b"<sheetData/>", b"<sheetData></sheetData>")
+
+
+def _copy_children(old: etree._Element, new: etree._Element) -> None:
+    new.text, new.tail = old.text, old.tail
+    for child in old:
+        _copy_children(child, etree.SubElement(new, child.tag, dict(child.attrib), nsmap=child.nsmap))
+
+
+def _put_reference_first(element: etree._Element, reference: str) -> None:
+    others = {name: value for name, value in element.attrib.items() if name != "r"}
+    element.attrib.clear()
+    element.set("r", reference)
+    element.attrib.update(others)
+
+
+def row_number(cell: str) -> int:
+    """The row of a reference: 16 of "C16"."""
+    return int(cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+
+
+def column_number(letters: str) -> int:
+    """A is 1, Z 26, AA 27."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def column_letters(number: int) -> str:
+    letters = ""
+    while number:
+        number, place = divmod(number - 1, 26)
+        letters = chr(65 + place) + letters
+    return letters
+
+
+def style_of(attributes: bytes) -> int:
+    match = _STYLE.search(attributes)
+    return int(match[1]) if match else 0
+
+
+def value_of(attributes: bytes, content: bytes, package: Package) -> CellValue:
+    """A cell's stored value: Decimal, text, truth, an Error, or None where there is none."""
+    if not content:
+        return None
+    kind = _TYPE.search(attributes)
+    kind = kind[1] if kind else b"n"
+    if kind == b"inlineStr":
+        if b"<rPh" in content:
+            content = _HINT.sub(b"", content)
+        return unescape(b"".join(_TEXT.findall(content)))
+    match = _VALUE.search(content)
+    if match is None:
+        return None
+    stored = match[1].strip() if kind != b"str" else match[1]
+    if kind == b"n":
+        return read_number(stored.decode()) if stored else None
+    if kind == b"s":
+        place = int(stored) if stored.isdigit() else -1
+        if not 0 <= place < len(package.strings):
+            raise UnsafeFile("The workbook is damaged: a cell names a text that does not exist. Save it anew in Excel.")
+        return unescape_controls(package.strings[place])
+    if kind == b"b":
+        return stored == b"1"
+    if kind == b"e":
+        return Error(unescape(stored))
+    return unescape(stored)
+
+
+def unescape(stored: bytes) -> str:
+    text = stored.decode()
+    return unescape_controls(html.unescape(text) if "&" in text else text)
+
+
+def unescape_controls(text: str) -> str:
+    """Undo the format's own escape of characters that XML cannot hold (`_x000B_`)."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
+
+
+def escape(text: str) -> bytes:
+    """Text as it may stand in an element: always text, whatever it looks like."""
+    if "_x" in text:
+        text = _ESCAPED.sub(lambda match: f"_x005F{match[0]}", text)
+    text = _UNWRITABLE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").encode()
+
+
+def text_cell(reference: bytes, style: bytes, text: str) -> bytes:
+    """A cell that holds text within itself, so that the list of shared strings stays as it is."""
+    space = b"" if _NEEDS_NO_SPACE_NOTE.fullmatch(text) and "\n" not in text else b' xml:space="preserve"'
+    return b'<c r="%b"%b t="inlineStr"><is><t%b>%b</t></is></c>' % (reference, style, space, escape(text))
