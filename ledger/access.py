@@ -23,6 +23,7 @@ from ledger.models import (
     LedgerEntry,
     PaymentModeAccount,
     Role,
+    TallyName,
 )
 
 READ, POST, CLOSE, MANAGE = "read", "post", "close", "manage"
@@ -52,6 +53,7 @@ register(BookMember, agents_own=lambda user: Q(user=user))
 register(Account, agents_own=lambda user: Q(agent=user))
 register(PaymentModeAccount)
 register(Category, agents_own=_everything)
+register(TallyName)
 register(LedgerEntry, agents_own=lambda user: Q(created_by=user) | Q(account__agent=user))
 register(
     AccountTransfer,

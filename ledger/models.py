@@ -196,6 +196,31 @@ class Category(models.Model):
         return TransactionType.COLLECTION if self.direction == Direction.RECEIVED else TransactionType.EXPENSE
 
 
+class TallyName(models.Model):
+    """How the accountant's Tally company calls an account, a category, or one subcategory of it."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="tally_names", db_index=False)
+    account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="+")
+    category = models.ForeignKey(Category, models.CASCADE, null=True, blank=True, related_name="+")
+    subcategory = models.CharField(max_length=80, blank=True)
+    name = models.CharField(max_length=120)
+    history = HistoricalRecords()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["book", "account"], name="tally_name_of_account_once"),
+            models.UniqueConstraint(fields=["book", "category", "subcategory"], name="tally_name_of_category_once"),
+            models.CheckConstraint(
+                condition=Q(account=None, category__isnull=False) | Q(account__isnull=False, category=None),
+                name="tally_name_of_account_or_category",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+
 class Movement(models.Model):
     """What entries and transfers share: a dated amount in a book, typed by somebody, that can be binned or reversed."""
 

@@ -1,0 +1,181 @@
+"""A book as a journal for other accounting programs: hledger, Beancount, Tally.
+
+`read` makes a Journal of one moment of the book; the formats beside this file are pure and turn it into text.
+"""
+
+import heapq
+import uuid
+from contextlib import contextmanager
+from itertools import groupby, zip_longest
+from operator import attrgetter
+
+from django.core.exceptions import ValidationError
+from django.db.models import Min, Sum
+
+from ledger.dates import LAST_DATE
+from ledger.journals import beancount, hledger, tally
+from ledger.journals.journal import Journal, JournalDay, Kind, Ledger, Voucher
+from ledger.models import Account, AccountDay, AccountTransfer, DayBookDetail, Direction, LedgerEntry, TallyName
+from ledger.snapshot import one_moment
+from lendbook.money import ZERO
+
+# format -> (writes a Journal as pieces of text, how its file's name ends)
+FORMATS = {
+    "hledger": (hledger.write, "journal"),
+    "beancount": (beancount.write, "beancount"),
+    "tally": (tally.write, "xml"),
+    "tally-ledgers": (tally.write_ledgers, "xml"),
+}
+
+
+def write(book, format, first=None, last=None):
+    """Yield the book's journal as text. The database is held at one moment until the last piece is taken."""
+    with read(book, first, last) as journal:
+        yield from FORMATS[format][0](journal)
+
+
+@contextmanager
+def read(book, first=None, last=None):
+    """The Journal of a book from `first` through `last`, the whole of it where they are None.
+
+    Raises ValidationError for a range that ends before it begins.
+    """
+    if first and last and last < first:
+        raise ValidationError(f"The range ends ({last:%d-%m-%Y}) before it begins ({first:%d-%m-%Y}).", code="range")
+    with one_moment(book):
+        first = first or _first_date(book)
+        last = last or LAST_DATE
+        called = _TallyNames(book)
+        accounts = {account.pk: account for account in Account.objects.filter(book=book)}
+        ledgers = {
+            pk: Ledger(("assets", account.kind, account.name), called.account(account))
+            for pk, account in accounts.items()
+        }
+        before = _moved(AccountDay.objects.filter(book=book, date__lt=first))
+        balances = {pk: account.opening_balance + before.get(pk, ZERO) for pk, account in accounts.items()}
+        categories = {
+            (pk, subcategory): Ledger(
+                tuple(filter(None, (_ROOTS[direction], name, subcategory))), called.category(pk, name, subcategory)
+            )
+            for pk, direction, name, subcategory in DayBookDetail.objects.filter(
+                day_book__book=book, day_book__date__range=(first, last)
+            )
+            .values_list("category", "category__direction", "category__name", "subcategory")
+            .order_by("category", "subcategory")
+            .distinct()
+        }
+        yield Journal(
+            title=book.name,
+            first=first,
+            openings={ledgers[pk]: balance for pk, balance in balances.items()},
+            categories=list(categories.values()),
+            days=_days(book, (first, last), ledgers, categories, balances),
+        )
+
+
+_ROOTS = {Direction.RECEIVED: "income", Direction.SPENT: "expenses"}
+
+
+class _TallyNames:
+    """How a book's accounts, categories and subcategories are called in Tally: as mapped, else by their own name."""
+
+    def __init__(self, book):
+        self.names = {
+            (row.account_id, row.category_id, row.subcategory): row.name for row in TallyName.objects.filter(book=book)
+        }
+
+    def account(self, account):
+        return self.names.get((account.pk, None, ""), account.name)
+
+    def category(self, pk, name, subcategory):
+        of_category = self.names.get((None, pk, ""), name)
+        return self.names.get((None, pk, subcategory), of_category)
+
+
+def _first_date(book):
+    """When the openings stood: where the book begins, or before its first movement."""
+    dates = [book.begins_on]
+    for model in (LedgerEntry, AccountTransfer):
+        dates.append(model.objects.filter(book=book, deleted_at=None).aggregate(first=Min("date"))["first"])
+    return min((date for date in dates if date), default=book.today())
+
+
+def _moved(account_days):
+    """{account id: Decimal rupees} that the AccountDays add to their accounts."""
+    sums = account_days.values("account").annotate(
+        received=Sum("received"), spent=Sum("spent"), transferred=Sum("transferred")
+    )
+    return {row["account"]: row["received"] - row["spent"] + row["transferred"] for row in sums.order_by()}
+
+
+def _days(book, reach, ledgers, categories, balances):
+    """Yield each JournalDay of `reach` (first, last); `balances` are the accounts' on the morning of the first."""
+    balances = dict(balances)
+    vouchers = groupby(
+        heapq.merge(_entries(book, reach, ledgers, categories), _transfers(book, reach, ledgers), key=_by_date),
+        key=_by_date,
+    )
+    moved = AccountDay.objects.filter(book=book, date__range=reach).order_by("date", "account")
+    moved = groupby(moved.iterator(chunk_size=2000), key=attrgetter("date"))
+    for (date, of_day), (moved_on, account_days) in zip_longest(vouchers, moved, fillvalue=(None, ())):
+        if date != moved_on:
+            raise ValidationError(
+                f"The day book of {min(filter(None, (date, moved_on))):%d-%m-%Y} is not what its entries say. "
+                "`rebuild_day_books --check` names the differences, without --check it mends them.",
+                code="unsound",
+            )
+        closings = {}
+        for row in account_days:
+            balances[row.account_id] += row.received - row.spent + row.transferred
+            closings[ledgers[row.account_id]] = balances[row.account_id]
+        yield JournalDay(date, list(of_day), closings)
+
+
+_by_date = attrgetter("date")
+
+
+def _entries(book, reach, ledgers, categories):
+    rows = LedgerEntry.objects.filter(book=book, date__range=reach, deleted_at=None).order_by("date", "id")
+    rows = rows.values_list(
+        *("id", "date", "account", "category", "category__direction", "subcategory", "amount", "reversal_of"),
+        *("narration", "reference", "payment_mode", "adjusts_date"),
+    )
+    guid = _guids(book, "entry")
+    for pk, date, account, category, direction, sub, amount, reversal_of, *told in rows.iterator(chunk_size=2000):
+        came = (direction == Direction.RECEIVED) == (reversal_of is None)
+        signed = amount if came else -amount
+        narration, reference, mode, adjusts = told
+        yield Voucher(
+            number=f"e{pk}",
+            guid=guid(pk),
+            date=date,
+            kind=Kind.RECEIPT if came else Kind.PAYMENT,
+            legs=[(ledgers[account], signed), (categories[category, sub], -signed)],
+            narration=narration,
+            reference=reference,
+            payment_mode=mode,
+            adjusts_date=adjusts,
+        )
+
+
+def _transfers(book, reach, ledgers):
+    rows = AccountTransfer.objects.filter(book=book, date__range=reach, deleted_at=None).order_by("date", "id")
+    guid = _guids(book, "transfer")
+    for row in rows.iterator(chunk_size=2000):
+        moved = row.amount if row.reversal_of_id is None else -row.amount
+        yield Voucher(
+            number=f"t{row.pk}",
+            guid=guid(row.pk),
+            date=row.date,
+            kind=Kind.CONTRA,
+            legs=[(ledgers[row.to_account_id], moved), (ledgers[row.from_account_id], -moved)],
+            narration=row.narration,
+            reference=row.reference,
+            adjusts_date=row.adjusts_date,
+        )
+
+
+def _guids(book, kind):
+    """pk -> an id of a row that no other book or instance has: the book's moment of birth is in it."""
+    born = f"lendbook:{book.created_at.isoformat()}:{book.pk}:{kind}"
+    return lambda pk: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{born}:{pk}"))

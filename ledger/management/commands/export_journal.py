@@ -1,0 +1,23 @@
+"""Print a book as a journal for another accounting program."""
+
+from ledger import journals
+from ledger.management.base import LedgerCommand, add_book, find_book, read_range
+
+
+class Command(LedgerCommand):
+    help = (
+        "Print a book's journal for hledger, Beancount or Tally (vouchers; tally-ledgers: the masters they name). "
+        "In hledger's and Beancount's every day's closing is a balance assertion on each account it touches."
+    )
+    has_json = False
+
+    def add_options(self, parser):
+        add_book(parser)
+        parser.add_argument("--format", required=True, choices=list(journals.FORMATS))
+        parser.add_argument("--from", metavar="D", help="begin here, with the balances of that morning as openings")
+        parser.add_argument("--to", metavar="D", help="the last day")
+
+    def act(self, **options):
+        book = find_book(options["book"])
+        for piece in journals.write(book, options["format"], *read_range(options)):
+            self.stdout.write(piece, ending="")
