@@ -36,6 +36,7 @@ if PROD:
 INSTALLED_APPS = [
     "lendbook.apps.LendbookConfig",
     "ledger",
+    "expenses",
     "lendbook.apps.LendbookAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -127,6 +128,12 @@ if REDIS_URL:
     Q_CLUSTER["redis"] = REDIS_URL
 else:
     Q_CLUSTER["orm"] = "default"
+
+# Nothing leaves the machine until a key is given here.
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
+OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", "https://api.openai.com/v1")
+OPENAI_MODEL = env.str("OPENAI_MODEL", "gpt-4o-mini")
+OPENAI_DAILY_CALLS = env.int("OPENAI_DAILY_CALLS", 50)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
