@@ -5,6 +5,7 @@ typed. A superuser who is asked to help sees every book as an owner does. Rows o
 foreign id answers 404.
 """
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import Http404
 
@@ -19,6 +20,8 @@ from ledger.models import (
     DayBookDetail,
     DayChange,
     DayClose,
+    DayCloseCount,
+    DaySeen,
     Job,
     LedgerEntry,
     PaymentModeAccount,
@@ -64,6 +67,8 @@ register(DayBookDetail, book="day_book__book")
 register(AccountDay, agents_own=lambda user: Q(account__agent=user))
 register(DayChange)
 register(DayClose)
+register(DayCloseCount, book="day_close__book")
+register(DaySeen, agents_own=lambda user: Q(user=user))
 register(Job, agents_own=lambda user: Q(created_by=user))
 
 
@@ -121,7 +126,7 @@ def get_visible(rows, user, book=None, **lookup):
     """The one visible row of `lookup`, or Http404: what is foreign does not exist."""
     try:
         return visible(rows, user, book).get(**lookup)
-    except (visible(rows, user).model.DoesNotExist, ValueError, OverflowError, TypeError):
+    except (visible(rows, user).model.DoesNotExist, ValidationError, ValueError, OverflowError, TypeError):
         raise Http404("There is no such page here.") from None
 
 

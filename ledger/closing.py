@@ -13,8 +13,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import daybook, services
-from ledger.models import Account, Category, DayClose, DayCloseCount, Direction
-from lendbook.money import ZERO
+from ledger.models import (
+    Account,
+    AccountTransfer,
+    Category,
+    DayClose,
+    DayCloseCount,
+    Direction,
+    LedgerEntry,
+)
+from lendbook.money import ZERO, money_fault
 
 NOTES = (500, 200, 100, 50, 20, 10, 5, 2, 1)
 
@@ -39,6 +47,8 @@ def close_day(book, date, *, user=None, counts=(), note=""):
     Takes the book's lock alone, so that no writer can slip into a day that is being closed.
     Raises ValidationError where the day is closed already, lies ahead, or a count is wrong.
     """
+    counts = list(counts)
+    _check_counts(counts)
     book = daybook.lock_book(book.pk, whole=True)
     if book.is_closed_on(date):
         raise ValidationError(f"The book is closed through {book.closed_through:%d-%m-%Y} already.", code="closed")
@@ -53,8 +63,33 @@ def close_day(book, date, *, user=None, counts=(), note=""):
         _settle(close, count, expected.get(count.account.pk, ZERO), user)
     daybook.finish_pending(book.pk)
     book.closed_through = date
-    services.save(book, user, f"Closed through {date}")
+    services.save(book, user, f"Closed through {date}", fields=["closed_through"])
     return close
+
+
+def _check_counts(counts):
+    """Raises ValidationError for counts that contradict themselves or each other."""
+    counted = [count.account for count in counts]
+    for count in counts:
+        account = count.account
+        if counted.count(account) > 1:
+            raise ValidationError(f"{account} is counted twice; give one count for it.", code="twice")
+        if count.charged_to in counted:
+            raise ValidationError(
+                f"{count.charged_to} is counted itself, so the difference of {account} cannot be put on it.",
+                code="charged",
+            )
+        fault = money_fault(count.counted)
+        if fault or (count.counted < 0 and account.kind == Account.Kind.CASH):
+            raise ValidationError(f"{account}: {fault or 'a cash box cannot hold less than nothing.'}", code="amount")
+        for note, pieces in count.denominations.items():
+            if int(note) not in NOTES or not isinstance(pieces, int) or pieces < 0:
+                raise ValidationError(f"{account}: {pieces} × {note} is no count of notes or coins.", code="notes")
+        pieces = sum((Decimal(note) * number for note, number in count.denominations.items()), ZERO)
+        if count.denominations and pieces != count.counted:
+            raise ValidationError(
+                f"{account}: the notes add up to {pieces:.2f}, not {count.counted:.2f}.", code="notes"
+            )
 
 
 def _settle(close, count, expected, user):
@@ -62,9 +97,6 @@ def _settle(close, count, expected, user):
     account, book = count.account, close.book
     if account.book_id != book.pk:
         raise ValidationError(f"There is no account '{account}' in {book}.")
-    pieces = sum((Decimal(note) * number for note, number in count.denominations.items()), ZERO)
-    if count.denominations and pieces != count.counted:
-        raise ValidationError(f"{account}: the notes add up to {pieces:.2f}, not {count.counted:.2f}.", code="notes")
     difference = count.counted - expected
     DayCloseCount.objects.create(
         day_close=close,
@@ -93,8 +125,20 @@ def _settle(close, count, expected, user):
         )
         return
     name, direction = ("Cash Short", Direction.SPENT) if difference < 0 else ("Cash Excess", Direction.RECEIVED)
-    category, _ = Category.objects.get_or_create(book=book, name=name, defaults={"direction": direction})
-    services.post_entry(account=account, category=category, **posting)
+    services.post_entry(account=account, category=_difference_category(book, name, direction), **posting)
+
+
+def _difference_category(book, name, direction):
+    """The category of that name, made if missing. Its direction must still be the one that evens the count out."""
+    category = Category.objects.filter(book=book, name__iexact=name).first()
+    if category is None:
+        return Category.objects.create(book=book, name=name, direction=direction)
+    if category.direction != direction or not category.is_active:
+        raise ValidationError(
+            f"The category '{category}' must be active and {direction} to take a difference; change it back.",
+            code="category",
+        )
+    return category
 
 
 @transaction.atomic
@@ -125,6 +169,14 @@ def reopen_day(book, date, *, user=None, reason):
     for close in closes:
         close.reopened_by, close.reopened_at, close.reopen_reason = user, timezone.now(), reason
         services.save(close, user, "Reopened")
-    book.closed_through = date - timedelta(days=1)
-    services.save(book, user, f"Reopened from {date}")
+    book.closed_through = None if _is_before_everything(book, date) else date - timedelta(days=1)
+    services.save(book, user, f"Reopened from {date}", fields=["closed_through"])
     return closes
+
+
+def _is_before_everything(book, date):
+    """Whether nothing of the book lies before `date`, so that with it reopened no day is left closed."""
+    if book.begins_on:
+        return date <= book.begins_on
+    moved = (model.objects.filter(book=book, date__lte=date) for model in (LedgerEntry, AccountTransfer))
+    return not any(rows.exists() for rows in moved)

@@ -8,8 +8,10 @@ through finish_pending first; a stale closing is never shown as current.
 Raw SQL, alike on SQLite and PostgreSQL: no loop over entries or days. Amounts in it are whole paise.
 """
 
+import functools
 import json
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -51,20 +53,31 @@ class ClosedDay(ValidationError):
 def record_changes(book_id, dates):
     """Append the days to the outbox, in the caller's transaction, and refuse closed ones. None: an opening changed.
 
-    The check comes after the insert on purpose: the outbox row's foreign key shares a lock with the book, a closer
-    takes that lock alone, so either the closer waits for this writer or this writer sees the close.
+    The close is read after the change was written, under share_book's lock: either the closer waits for this writer
+    and sees what it wrote, or this writer sees the close.
     Raises ClosedDay; the caller's transaction must then roll back.
     """
     dates = set(dates)
     if not dates:
         return
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("A change and its outbox rows belong in one transaction.")
     DayChange.objects.bulk_create([DayChange(book_id=book_id, date=date) for date in dates], batch_size=1000)
-    closed_through = Book.objects.values_list("closed_through", flat=True).get(pk=book_id)
+    closed_through = share_book(book_id).closed_through
     if closed_through is not None:
         for date in sorted(dates, key=lambda date: (date is not None, date)):
             if date is None or date <= closed_through:
                 raise ClosedDay(date, closed_through)
-    transaction.on_commit(lambda: wake_worker(book_id))
+    transaction.on_commit(functools.partial(wake_worker, book_id))
+
+
+def share_book(book_id):
+    """The Book as it stands, which no closer can change until the transaction ends; writers share this lock.
+
+    Taken by hand because the foreign keys of what a writer inserts are checked, and lock the book, at commit only.
+    """
+    lock = "FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+    return Book.objects.raw(f"SELECT * FROM ledger_book WHERE id = %s {lock}", [book_id])[0]
 
 
 def wake_worker(book_id):
@@ -98,18 +111,27 @@ def _wake_mark(book_id):
 
 
 def lock_book(book_id, *, whole=False):
-    """Lock the book's row until the transaction ends; `whole` also keeps out writers (for closing).
+    """Lock the book's row until the transaction ends and return it; `whole` also keeps out writers (for closing).
 
-    Not-whole is FOR NO KEY UPDATE: refreshes queue up behind each other while inserts, which hold a key share through
-    their foreign key, go on. SQLite's IMMEDIATE transaction is the lock there.
+    Not-whole is FOR NO KEY UPDATE: refreshes queue up behind each other while writers, who share the book
+    (share_book), go on. SQLite's IMMEDIATE transaction is the lock there.
     """
     return Book.objects.select_for_update(no_key=not whole).get(pk=book_id)
 
 
 def finish_pending(book_id):
-    """What every reader calls first: does what is pending for the book, if anything."""
-    while DayChange.objects.filter(book_id=book_id).exists():
+    """What every reader calls first: does what is pending for the book at this moment, if anything."""
+    if DayChange.objects.filter(book_id=book_id).exists():
         refresh(book_id)
+
+
+def finish_all_pending():
+    """finish_pending for every book that has something pending; one book's trouble does not keep the others waiting."""
+    for book_id in DayChange.objects.values_list("book_id", flat=True).distinct().order_by():
+        try:
+            finish_pending(book_id)
+        except Exception:
+            logger.exception("The days of book %s could not be computed; the next sweep tries again.", book_id)
 
 
 def refresh(book_id):
@@ -316,12 +338,42 @@ def day_books(book, first, last, *, details=True, accounts=True):
     """
     if last < first:
         raise ValidationError(f"The range ends ({last:%d-%m-%Y}) before it begins ({first:%d-%m-%Y}).", code="range")
-    finish_pending(book.pk)
+    for _ in range(5):
+        finish_pending(book.pk)
+        _store_missing_days(book, first, last)
+        with _one_moment():
+            if not DayChange.objects.filter(book=book).exists():
+                return _read_days(book, first, last, details, accounts)
+    with transaction.atomic():  # writers are faster than this reader: let them wait once
+        lock_book(book.pk, whole=True)
+        finish_pending(book.pk)
+        return _read_days(book, first, last, details, accounts)
+
+
+@contextmanager
+def _one_moment():
+    """All reads within see the database at one moment, so that details, totals and accounts of a page agree.
+
+    Within a transaction of the caller's there is nothing to add; otherwise a read transaction that waits for nobody.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        immediate, connection.transaction_mode = connection.transaction_mode, "DEFERRED"
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            connection.transaction_mode = immediate
+
+
+def _read_days(book, first, last, details, accounts):
+    """The Days as stored; a date without a row carries the balance."""
     stored = _stored_days(book, first, last)
-    kept_from, kept_to = max(first, _kept_since(book)), min(last, book.today())
-    if sum(kept_from <= date <= kept_to for date in stored) < (kept_to - kept_from).days + 1:
-        _store_quiet_days(book.pk, kept_from, kept_to)
-        stored = _stored_days(book, first, last)
     balance = None if first in stored else balance_before(book.pk, first)
     days = []
     for offset in range((last - first).days + 1):
@@ -337,6 +389,14 @@ def day_books(book, first, last, *, details=True, accounts=True):
     if accounts:
         _add_accounts(book, days)
     return days
+
+
+def _store_missing_days(book, first, last):
+    """Store the days of the range, up to today, that were never calculated."""
+    kept_from, kept_to = max(first, _kept_since(book)), min(last, book.today())
+    stored = DayBook.objects.filter(book=book, date__range=(kept_from, kept_to)).count()
+    if stored < (kept_to - kept_from).days + 1:
+        _store_quiet_days(book.pk, kept_from, kept_to)
 
 
 def _kept_since(book):
@@ -428,9 +488,9 @@ def differences(book, since=None):
 
     Changes nothing: the rebuild runs in a transaction that is rolled back. What is pending is finished first.
     """
-    finish_pending(book.pk)
     with transaction.atomic():
-        lock_book(book.pk)
+        lock_book(book.pk, whole=True)
+        finish_pending(book.pk)
         stored = _snapshot(book, since)
         undo = transaction.savepoint()
         rebuild(book.pk)

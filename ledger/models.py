@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -75,6 +75,17 @@ class Book(models.Model):
     def __str__(self):
         return self.name
 
+    def save(self, *args, **kwargs):
+        """Only a close or reopening writes `closed_through`: a form read earlier must not put the old one back."""
+        if not self._state.adding and kwargs.get("update_fields") is None:
+            self.refresh_from_db(fields=["closed_through"])
+            kwargs["update_fields"] = [
+                field.name
+                for field in self._meta.concrete_fields
+                if not field.primary_key and field.name != "closed_through"
+            ]
+        super().save(*args, **kwargs)
+
     def today(self):
         """The business date now, wherever the server's clock stands."""
         return timezone.now().astimezone(ZoneInfo(self.time_zone)).date()
@@ -105,7 +116,18 @@ class BookMember(models.Model):
         return f"{self.user} ({self.get_role_display().lower()})"
 
 
-class Account(models.Model):
+class MovesDays(models.Model):
+    """A row whose change moves days. It and its outbox rows (signals.py) are written together, or neither is."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args, **kwargs):
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+
+
+class Account(MovesDays):
     """Where money lies. `opening_balance` stands on the morning of the book's first day."""
 
     class Kind(models.TextChoices):
@@ -166,7 +188,7 @@ class PaymentModeAccount(models.Model):
         return f"{self.payment_mode} → {self.account}"
 
 
-class Category(models.Model):
+class Category(MovesDays):
     """What an entry is for. Its direction, and nothing else, says whether money came or went."""
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="categories", db_index=False)
@@ -221,7 +243,7 @@ class TallyName(models.Model):
         return self.name
 
 
-class Movement(models.Model):
+class Movement(MovesDays):
     """What entries and transfers share: a dated amount in a book, typed by somebody, that can be binned or reversed."""
 
     book = models.ForeignKey(Book, models.PROTECT, related_name="%(class)s_set", db_index=False)

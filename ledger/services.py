@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history
 
@@ -30,7 +31,7 @@ from ledger.models import (
     PaymentModeAccount,
     Role,
 )
-from lendbook.money import MAX_RUPEES, ZERO, rupees
+from lendbook.money import ZERO, money_fault
 
 DEFAULT_CATEGORIES = (
     ("Collection", Direction.RECEIVED),
@@ -172,6 +173,7 @@ def transfer(
 
 def _post(model, book, values, source, source_ref, user, adjust, allow_future):
     with transaction.atomic():
+        book = daybook.share_book(book.pk) if adjust else book  # the first open day must not move under us
         existing = _live(model, book, source, source_ref)
         if existing is None:
             row = model(book=book, source=source, source_ref=source_ref, created_by=user, **values)
@@ -197,31 +199,64 @@ def _live(model, book, source, source_ref):
 def edit(row, *, user=None, version=None, adjust=False, allow_future=False, **values):
     """Change an entry or transfer; returns the row that stands now. Nothing changed: nothing is written.
 
-    `version` is the one the editor read: EditedMeanwhile if somebody saved since. On a closed day (the day left or
-    the day entered): ClosedDay, or with `adjust` a reversal and a new row on the first open day.
+    An adjustment counts as unchanged by what it was before it was moved to an open day, so the same submission again
+    changes nothing. `version` is the one the editor read: EditedMeanwhile if somebody saved since. A figure of a
+    closed day (the day left or the day entered) would change: ClosedDay, or with `adjust` a reversal and a new row on
+    the first open day.
     """
     with transaction.atomic():
-        row = type(row).objects.select_for_update().get(pk=row.pk)
+        row = _locked(row)
         if version is not None and version != row.version:
             raise EditedMeanwhile(_what_changed(row, version), code="meanwhile")
         if row.deleted_at or row.reversed_at or row.reversal_of_id:
             raise ValidationError("What is in the bin, reversed or a reversal cannot be edited.", code="settled")
-        date_was = row.date
-        changed = [name for name, value in values.items() if _tidy(row, name, value) != getattr(row, name)]
-        if changed == ["date"] and row.adjusts_date == values["date"] and adjust:
-            return row  # the same adjustment again
-        if not changed:
+        changes = {name: value for name, value in values.items() if not _stands(row, name, value)}
+        if not changes:
             return row
-        if adjust and row.book.is_closed_on(date_was):
+        if adjust:
+            row.book = daybook.share_book(row.book_id)
+        if adjust and row.book.is_closed_on(row.date) and not changes.keys() <= _NO_FIGURE:
             reverse(row, user=user, reason="Corrected")
-            anew = {**{name: getattr(row, name) for name in _editable(row)}, **values}
-            return _post(type(row), row.book, anew, row.source, row.source_ref, user, True, allow_future)
-        for name, value in values.items():
+            anew = {**_as_submitted(row), **changes}
+            book = anew.pop("book", row.book)
+            return _post(type(row), book, anew, row.source, row.source_ref, user, True, allow_future)
+        for name, value in changes.items():
             setattr(row, name, value)
         _open_date(row, adjust)
-        check(row, allow_future=allow_future)
+        check(row, allow_future=allow_future or "date" not in changes)
         row.version += 1
         return save(row, user)
+
+
+# What may be put right on a closed day too: no figure depends on it.
+_NO_FIGURE = {"narration", "reference", "payment_mode"}
+
+
+def _locked(row):
+    """The row as it stands, locked; a reversal's original first, so that two callers never wait for each other."""
+    rows = type(row).objects.select_for_update(no_key=True)
+    if row.reversal_of_id:
+        rows.get(pk=row.reversal_of_id)
+    return rows.get(pk=row.pk)
+
+
+def _stands(row, name, value):
+    """Whether the row says `value` already, by itself or by what it was before it became an adjustment."""
+    if name in ("narration", "reference", "subcategory"):
+        value = clean_text(value)
+    if value == getattr(row, name):
+        return True
+    if row.adjusts_date and name == "narration":
+        return _adjusting(row.adjusts_date, value) == row.narration
+    return name == "date" and value == row.adjusts_date
+
+
+def _as_submitted(row):
+    """{field: value} of a row; of an adjustment, what it was before it was moved to an open day."""
+    values = {name: getattr(row, name) for name in _editable(row)}
+    if row.adjusts_date:
+        values |= {"date": row.adjusts_date, "narration": _own_narration(row)}
+    return values
 
 
 def _editable(row):
@@ -229,10 +264,6 @@ def _editable(row):
     if isinstance(row, LedgerEntry):
         return [*shared, "category", "account", "subcategory", "payment_mode"]
     return [*shared, "from_account", "to_account"]
-
-
-def _tidy(row, name, value):
-    return clean_text(value) if name in ("narration", "reference", "subcategory") else value
 
 
 def _what_changed(row, version):
@@ -252,7 +283,7 @@ def _what_changed(row, version):
 def delete(row, *, user=None):
     """Put an entry or transfer into the bin. A second call changes nothing. Raises ClosedDay on a closed day."""
     with transaction.atomic():
-        row = type(row).objects.select_for_update().get(pk=row.pk)
+        row = _locked(row)
         if row.deleted_at:
             return row
         if row.reversed_at:
@@ -266,11 +297,18 @@ def delete(row, *, user=None):
 
 
 def restore(row, *, user=None):
-    """Take an entry or transfer out of the bin; refused where its place was taken meanwhile."""
+    """Take an entry or transfer out of the bin; refused where its place was taken meanwhile.
+
+    A reversal comes back only while the entry it reverses still stands as it was.
+    """
     with transaction.atomic():
-        row = type(row).objects.select_for_update().get(pk=row.pk)
+        row = _locked(row)
         if row.deleted_at is None:
             return row
+        if row.reversal_of_id and not _still_reverses(row):
+            raise ValidationError(
+                "The entry that this reverses was changed or binned since; reverse it anew.", code="changed"
+            )
         row.deleted_at = None
         row.version += 1
         check(row, allow_future=True)
@@ -278,12 +316,18 @@ def restore(row, *, user=None):
             with transaction.atomic():
                 save(row, user, "Restored")
                 if row.reversal_of_id:
-                    _mark_reversed(row.reversal_of, timezone.now(), user)
+                    _mark_reversed(_locked(row.reversal_of), timezone.now(), user)
         except IntegrityError as error:
             raise ValidationError(
                 "The same was posted again meanwhile, so this stays in the bin.", code="taken"
             ) from error
         return row
+
+
+def _still_reverses(row):
+    original = row.reversal_of
+    figures = {"book", *_editable(row)} - _NO_FIGURE - {"date"}
+    return original.deleted_at is None and all(getattr(row, name) == getattr(original, name) for name in figures)
 
 
 def reverse(row, *, user=None, date=None, reason=""):
@@ -292,11 +336,12 @@ def reverse(row, *, user=None, date=None, reason=""):
     Dated `date`, else today, but never on a closed day: then the first open one. A second call returns the reversal.
     """
     with transaction.atomic():
-        row = type(row).objects.select_for_update().select_related("book").get(pk=row.pk)
+        row = _locked(row)
         if row.reversed_at:
             return row.reversals.get(deleted_at=None)
         if row.deleted_at or row.reversal_of_id:
             raise ValidationError("Only a posted entry that is no reversal itself can be reversed.", code="settled")
+        row.book = daybook.share_book(row.book_id)
         back = type(row)(
             book=row.book,
             reversal_of=row,
@@ -332,17 +377,27 @@ def first_open(book, date):
 def _open_date(row, adjust):
     """With `adjust`, move a row that falls on a closed day to the first open day and note where it belongs."""
     if adjust and row.book.is_closed_on(row.date):
+        narration = _own_narration(row)
         row.adjusts_date = row.date
         row.date = first_open(row.book, row.date)
-        if not row.narration.startswith("Adjustment for "):
-            row.narration = f"Adjustment for {row.adjusts_date:%d-%m-%Y}. {row.narration}".strip()[:500]
+        row.narration = _adjusting(row.adjusts_date, narration)
 
 
-def save(row, user, reason=""):
-    """Save a row with its history: who, and why (100 letters)."""
+def _own_narration(row):
+    prefix = _adjusting(row.adjusts_date, "") if row.adjusts_date else ""
+    return row.narration.removeprefix(prefix).strip()
+
+
+def _adjusting(date, narration):
+    """The narration of an adjustment: it names the closed day that it mends."""
+    return f"Adjustment for {date:%d-%m-%Y}. {clean_text(narration)}".strip()[:500]
+
+
+def save(row, user, reason="", *, fields=None):
+    """Save a row, or only its `fields`, with its history: who, and why (100 letters)."""
     row._history_user = user
     row._change_reason = reason[:100] or None
-    row.save()
+    row.save(update_fields=fields)
     return row
 
 
@@ -367,58 +422,82 @@ class NewEntry:
 def post_entries(*, book, rows, source, user=None, adjust=False, allow_future=False, on_progress=None):
     """Post many entries in one transaction: all or none. Returns (created, changed, unchanged) counts.
 
-    Update-or-create by source_ref like post_entry. `on_progress(done)` is called after each batch and may raise to
-    cancel the whole.
+    Update-or-create by source_ref like post_entry, also when the same rows are being posted beside it.
+    `on_progress(done)` is called after each batch and may raise to cancel the whole.
     """
     rows = list(rows)
-    with transaction.atomic():
-        book = Book.objects.get(pk=book.pk)
-        live = LedgerEntry.objects.filter(book=book, source=source, deleted_at=None, reversed_at=None)
-        there = {}
-        for batch in _batches([row.source_ref for row in rows]):
-            there.update((entry.source_ref, entry) for entry in live.filter(source_ref__in=batch))
-        fresh, changed = [], 0
-        for row in rows:
-            values = {name: value for name, value in vars(row).items() if name != "source_ref"}
-            if row.source_ref in there:
-                entry = there[row.source_ref]
-                changed += (
-                    edit(entry, user=user, adjust=adjust, allow_future=allow_future, **values).version != entry.version
-                )
-                continue
-            entry = LedgerEntry(book=book, source=source, source_ref=row.source_ref, created_by=user, **values)
-            _open_date(entry, adjust)
-            check(entry, allow_future=allow_future)
-            fresh.append(entry)
-        done = 0
-        for batch in _batches(fresh):
-            bulk_create_with_history(batch, LedgerEntry, batch_size=len(batch), default_user=user)
-            done += len(batch)
-            if on_progress:
-                on_progress(done)
-        daybook.record_changes(book.pk, {entry.date for entry in fresh})
+    references = [row.source_ref for row in rows if row.source_ref]
+    if len(set(references)) < len(references):
+        raise ValidationError("The same source reference stands twice in what is to be posted.", code="twice")
+    options = {"book": book, "source": source, "user": user, "adjust": adjust, "allow_future": allow_future}
+    try:
+        return _post_all(rows, on_progress, **options)
+    except IntegrityError:  # the same rows, posted a moment earlier by somebody else: now they are seen
+        return _post_all(rows, on_progress, **options)
+
+
+@transaction.atomic
+def _post_all(rows, on_progress, *, book, source, user, adjust, allow_future):
+    book = daybook.share_book(book.pk)
+    there = _live_by_reference(book, source, [row.source_ref for row in rows if row.source_ref])
+    fresh, changed = [], 0
+    for row in rows:
+        values = {name: value for name, value in vars(row).items() if name != "source_ref"}
+        if row.source_ref in there:
+            was = there[row.source_ref]
+            now = edit(was, user=user, adjust=adjust, allow_future=allow_future, **values)
+            changed += (now.pk, now.version) != (was.pk, was.version)
+            continue
+        entry = LedgerEntry(book=book, source=source, source_ref=row.source_ref, created_by=user, **values)
+        _open_date(entry, adjust)
+        check(entry, allow_future=allow_future)
+        fresh.append(entry)
+    done = 0
+    for batch in _batches(fresh):
+        bulk_create_with_history(batch, LedgerEntry, batch_size=len(batch), default_user=user)
+        done += len(batch)
+        if on_progress:
+            on_progress(done)
+    daybook.record_changes(book.pk, {entry.date for entry in fresh})
     return len(fresh), changed, len(rows) - len(fresh) - changed
+
+
+def _live_by_reference(book, source, references):
+    live = LedgerEntry.objects.filter(book=book, source=source, deleted_at=None, reversed_at=None)
+    return {
+        entry.source_ref: entry
+        for batch in _batches(references)
+        for entry in live.filter(source_ref__in=batch).select_related("account", "category")
+    }
 
 
 def undo_entries(*, book, source, prefix, user=None):
     """Undo all live entries whose source_ref begins with `prefix`: binned, on closed days reversed instead.
 
-    Returns (binned, reversed). A second call finds none.
+    All or none; returns (binned, reversed). A second call finds none.
     """
-    binned = reversed_ = 0
     with transaction.atomic():
-        book = Book.objects.get(pk=book.pk)
-        live = LedgerEntry.objects.filter(
+        book = daybook.share_book(book.pk)
+        live = LedgerEntry.objects.select_for_update(no_key=True).filter(
             book=book, source=source, source_ref__startswith=prefix, deleted_at=None, reversed_at=None
         )
-        for entry in live.iterator():
-            if book.is_closed_on(entry.date):
-                reverse(entry, user=user, reason="Import undone")
-                reversed_ += 1
-            else:
-                delete(entry, user=user)
-                binned += 1
-    return binned, reversed_
+        to_bin, to_reverse = [], []
+        for entry in live.order_by("pk"):
+            (to_reverse if book.is_closed_on(entry.date) else to_bin).append(entry)
+        for entry in to_reverse:
+            reverse(entry, user=user, reason="Import undone")
+        moment = timezone.now()
+        for batch in _batches(to_bin):
+            for entry in batch:
+                entry.deleted_at, entry.version = moment, entry.version + 1
+            LedgerEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(
+                deleted_at=moment, version=F("version") + 1
+            )
+            LedgerEntry.history.bulk_history_create(
+                batch, update=True, default_user=user, default_change_reason="Import undone"
+            )
+        daybook.record_changes(book.pk, {entry.date for entry in to_bin})
+    return len(to_bin), len(to_reverse)
 
 
 def _batches(items, size=1000):
@@ -469,15 +548,10 @@ def check(row, *, allow_future=False, settled=False):
 
 
 def _amount_fault(amount):
-    if not isinstance(amount, Decimal) or not amount.is_finite():
-        return f"'{amount}' is not an amount."
-    if amount <= 0:
-        return "The amount must be above 0; the category says whether it came or went."
-    if amount >= MAX_RUPEES:
-        return f"{rupees(amount)} is too large: the limit is {rupees(MAX_RUPEES)}."
-    if amount != amount.quantize(ZERO):
-        return f"'{amount}' has more than two decimals: paise are the smallest."
-    return None
+    fault = money_fault(amount)
+    if fault is None and amount <= 0:
+        fault = "The amount must be above 0; the category says whether it came or went."
+    return fault
 
 
 def _date_fault(row, allow_future):
@@ -487,6 +561,9 @@ def _date_fault(row, allow_future):
         return error.message
     if row.book.begins_on and row.date < row.book.begins_on:
         return f"{row.date:%d-%m-%Y} is before the book begins ({row.book.begins_on:%d-%m-%Y})."
-    if not (allow_future or row.adjusts_date) and row.date > row.book.today():
+    first_open_date = (
+        row.book.closed_through + timedelta(days=1) if row.adjusts_date and row.book.closed_through else None
+    )
+    if not allow_future and row.date > row.book.today() and row.date != first_open_date:
         return f"{row.date:%d-%m-%Y} is in the future; confirm it if it is meant."
     return None

@@ -4,7 +4,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from ledger import daybook
-from ledger.models import DayChange, Heartbeat
+from ledger.models import Heartbeat
 
 
 def refresh_book(book_id):
@@ -16,8 +16,7 @@ def refresh_book(book_id):
 def sweep():
     """Every minute: do what a lost task left behind, and show that the worker lives. A second run changes nothing."""
     Heartbeat.objects.update_or_create(name="worker", defaults={"beat_at": timezone.now()})
-    for book_id in DayChange.objects.values_list("book_id", flat=True).distinct().order_by():
-        daybook.finish_pending(book_id)
+    daybook.finish_all_pending()
 
 
 def clear_sessions():

@@ -6,7 +6,7 @@ constraints refuse correct rows; whole paise are exact on every database.
 """
 
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,6 +16,7 @@ from django.db.models.expressions import Combinable, register_combinable_fields
 # A row holds less than this many rupees, so that 64-bit sums of 900,000 of the largest rows still fit.
 MAX_RUPEES = Decimal(10) ** 11
 ZERO = Decimal("0.00")
+_MOST_RUPEES = Decimal(2**63 - 1).scaleb(-2)
 
 # 1234.5 | 1,234.50 | 1,23,456.50 | 123,456.50: grouped the Indian way, the western way, or not at all.
 _AMOUNT = re.compile(r"(?:\d+|\d{1,2}(?:,\d{2})*,\d{3}|\d{1,3}(?:,\d{3})+)(?:\.\d{0,2})?|\.\d{1,2}")
@@ -40,6 +41,17 @@ def parse_money(text):
     return -amount if shown.startswith("-") else amount
 
 
+def money_fault(amount):
+    """What is wrong with `amount` as rupees that a row can hold, as a sentence; None where nothing is."""
+    if not isinstance(amount, Decimal) or not amount.is_finite():
+        return f"'{amount}' is not an amount."
+    if abs(amount) >= MAX_RUPEES:
+        return f"{rupees(amount)} is too large: the limit is {rupees(MAX_RUPEES)}."
+    if amount != amount.quantize(ZERO):
+        return f"'{amount}' has more than two decimals: paise are the smallest."
+    return None
+
+
 def rupees(amount, symbol=""):
     """`Decimal` rupees as India writes them: 123456.5 -> "1,23,456.50"; a minus is the sign "−" before the symbol."""
     whole, _, paise = f"{abs(amount):.2f}".partition(".")
@@ -54,10 +66,15 @@ def plain(amount):
 
 
 def to_paise(amount):
-    """Whole paise of a Decimal or int of rupees. Raises ValueError where paise would be lost, TypeError for a float."""
+    """Whole paise of a Decimal or int of rupees. Raises TypeError for a float.
+
+    Raises ValueError where paise would be lost, and for what a signed 64-bit column cannot hold.
+    """
     if isinstance(amount, bool | float):
         raise TypeError("Money is Decimal rupees, never a float.")
     amount = Decimal(amount)
+    if not amount.is_finite() or abs(amount) > _MOST_RUPEES:
+        raise ValueError(f"{amount} is not an amount that 64 bits of paise can hold.")
     paise = amount.scaleb(2)
     if paise != paise.to_integral_value():
         raise ValueError(f"{amount} is finer than a paisa.")
@@ -65,8 +82,11 @@ def to_paise(amount):
 
 
 def from_paise(paise):
-    """Decimal rupees with two places from whole paise (int, or the Decimal that PostgreSQL's sum() returns)."""
-    return Decimal(int(paise)).scaleb(-2)
+    """Decimal rupees with two places from paise: an int, or what a database makes of one (a sum, an average).
+
+    An average lies between two paise; it is rounded to the nearer, a tie to the even one.
+    """
+    return Decimal(paise).quantize(Decimal(1), ROUND_HALF_EVEN).scaleb(-2)
 
 
 class MoneyFormField(forms.CharField):
@@ -114,6 +134,12 @@ class MoneyField(models.Field):
         if isinstance(value, float):
             raise ValidationError("Money is never a float.", code="float")
         return parse_money(value)
+
+    def validate(self, value, model_instance):
+        super().validate(value, model_instance)
+        fault = None if value is None else money_fault(value)
+        if fault:
+            raise ValidationError(fault, code="amount")
 
     def get_prep_value(self, value):
         value = super().get_prep_value(value)
