@@ -8,7 +8,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 NAMES = ("dev", "prod", "testing")
-FOLDERS = ("daily-trackers", "versions", "statements", "backups", "models", "imports")
+FOLDERS = ("daily-trackers", "versions", "statements", "backups", "models", "imports", "locks", "templates")
 
 
 def make_folders(data_dir, name):

@@ -36,6 +36,7 @@ if PROD:
 INSTALLED_APPS = [
     "lendbook.apps.LendbookConfig",
     "ledger",
+    "trackers",
     "expenses",
     "lendbook.apps.LendbookAdminConfig",
     "django.contrib.auth",

@@ -1,0 +1,223 @@
+"""Trackers in life: opened, recorded, corrected, moved, renewed; workbook, row and ledger always agree."""
+
+import io
+import zipfile
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from ledger import closing, daybook
+from ledger.daybook import ClosedDay
+from ledger.models import Account, LedgerEntry
+from tests import world
+from trackers import posting, services, store
+from trackers.models import Tracker
+from trackers.workbook.patch import patch
+from trackers.workbook.read import read
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def book():
+    return world.book()
+
+
+@pytest.fixture
+def johns(book):
+    return services.open_tracker(
+        customer=services.customer_for(book, "john", "John"),
+        tracker_name="John's Q4 Investment",
+        tracker_type="50K",
+        start_date=date(2024, 10, 16),
+    )
+
+
+def pay(tracker, day, amount, **fields):
+    change = services.record_payment(tracker, day, paid=Decimal(amount), **fields)
+    return change.tracker
+
+
+def ledger_total(tracker):
+    entries = posting.entries_of(tracker).filter(category__name="Collection")
+    return sum((-e.amount if e.reversal_of_id else e.amount for e in entries), Decimal(0))
+
+
+def test_worked_example(johns):
+    pay(johns, 1, "500", mode="UPI", notes="Daily payment received")
+    pay(johns, 2, "500", mode="UPI")
+    tracker = pay(johns, 3, "500", mode="Cash")
+    assert tracker.filename.startswith("tracker_john_")
+    assert (tracker.days_paid, tracker.total_paid, tracker.balance, tracker.pending) == (3, 1500, 1500, 0)
+    row = services.contents_of(tracker).rows()[3]
+    assert (row["date"], row["paid"], row["cumulative"], row["mode"], row["balance"]) == (
+        date(2024, 10, 19), 500, 1500, "Cash", 1500
+    )  # fmt: skip
+    assert ledger_total(tracker) == 1500
+    assert daybook.day_book_on(tracker.book, date(2024, 10, 19)).total_received == 500
+
+
+def test_the_file_on_disk_is_the_one_the_row_names_and_its_versions_are_kept(johns):
+    for day in range(1, 9):
+        tracker = pay(johns, day, "500")
+    assert store.sha256_of(store.path_of(tracker).read_bytes()) == tracker.sha256
+    assert tracker.version == 9
+    kept = sorted(path.name for path in store.versions_folder().glob(tracker.filename[:-5] + "*"))
+    assert [name.split(".")[1] for name in kept] == ["v5", "v6", "v7", "v8", "v9"]
+    assert store.path_of(tracker).stat().st_mode & 0o777 == 0o600
+    assert not list(store.folder().glob(".*.waiting"))
+
+
+def test_parts_of_a_day_keep_their_mode_and_entry_and_the_cell_holds_their_sum(johns):
+    pay(johns, 1, "300", mode="Cash")
+    tracker = pay(johns, 1, "200", mode="UPI", add=True)
+    assert services.contents_of(tracker).days[1] == {"paid": Decimal("500.00"), "mode": "UPI"}
+    parts = posting.entries_of(tracker).values_list("amount", "payment_mode", "account__name")
+    assert list(parts) == [(Decimal("300.00"), "Cash", "Cash"), (Decimal("200.00"), "UPI", "Bank")]
+    tracker = pay(johns, 1, "450", mode="Cash")
+    assert list(posting.entries_of(tracker).values_list("amount", "payment_mode")) == [(Decimal("450.00"), "Cash")]
+    assert ledger_total(tracker) == 450
+
+
+def test_a_typed_zero_is_recorded_and_posts_nothing(johns):
+    tracker = pay(johns, 2, "0")
+    assert (tracker.days_paid, tracker.pending) == (0, 1000)
+    assert not posting.entries_of(tracker).exists()
+
+
+def test_cleared_day_takes_its_entry_back(johns):
+    pay(johns, 1, "500")
+    change = services.record_payment(johns, 1, clear=True)
+    assert change.tracker.total_paid == 0
+    assert services.contents_of(johns).days == {}
+    assert not posting.entries_of(johns).exists()
+
+
+def test_rows_before_the_book_begins_stay_in_the_workbook_and_are_not_posted():
+    book = world.book(begins_on=date(2024, 10, 18))
+    tracker = services.open_tracker(
+        customer=services.customer_for(book, "john"),
+        tracker_name="J",
+        tracker_type="50K",
+        start_date=date(2024, 10, 16),
+    )
+    pay(tracker, 1, "500")
+    tracker = pay(tracker, 2, "500")
+    assert (tracker.total_paid, ledger_total(tracker)) == (1000, 500)
+
+
+def test_closed_day_is_refused_and_nothing_is_left_behind(johns):
+    pay(johns, 1, "500")
+    closing.close_day(johns.book, date(2024, 10, 20))
+    with pytest.raises(ClosedDay):
+        pay(johns, 1, "700")
+    assert services.contents_of(johns).days[1]["paid"] == 500
+    assert not list(store.folder().glob(".*.waiting"))
+
+
+def test_correction_of_a_closed_day_is_reversed_and_posted_anew_on_the_first_open_day(johns):
+    pay(johns, 1, "500")
+    closing.close_day(johns.book, date(2024, 10, 20))
+    tracker = pay(johns, 1, "700", adjust=True)
+    assert ledger_total(tracker) == 700
+    new = posting.entries_of(tracker).get(reversed_at=None, reversal_of=None)
+    assert (new.date, new.adjusts_date) == (date(2024, 10, 21), date(2024, 10, 17))
+    assert daybook.day_book_on(johns.book, date(2024, 10, 17)).total_received == 500
+    tracker = pay(johns, 1, "650", adjust=True)
+    assert ledger_total(tracker) == 650
+    assert daybook.differences(johns.book) == []
+
+
+def test_payment_moves_to_another_tracker_in_one_step(johns):
+    other = services.open_tracker(
+        customer=johns.customer, tracker_name="Shop", tracker_type="NO_REINVEST", start_date=date(2024, 10, 16)
+    )
+    pay(johns, 4, "500", mode="UPI")
+    out, come = services.move_payment(johns, 4, other, 5)
+    assert (out.tracker.total_paid, come.tracker.total_paid) == (0, 500)
+    assert (ledger_total(johns), ledger_total(other)) == (0, 500)
+
+
+def test_file_saved_again_in_a_spreadsheet_becomes_the_next_version(johns):
+    pay(johns, 1, "500")
+    path = store.path_of(johns)
+    content = path.read_bytes()
+    again = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(again, "w", zipfile.ZIP_STORED) as new:
+        for member in old.namelist():
+            new.writestr(member, old.read(member))
+    path.write_bytes(again.getvalue())
+    tracker = pay(johns, 2, "500")
+    assert (tracker.version, tracker.total_paid) == (3, 1000)
+
+
+def test_file_changed_outside_is_noticed_before_any_write(johns):
+    pay(johns, 1, "500")
+    path = store.path_of(johns)
+    foreign = patch(path.read_bytes(), days={2: {"paid": Decimal("900")}}).data
+    path.write_bytes(foreign)
+    with pytest.raises(store.ChangedOutside):
+        pay(johns, 3, "500")
+    assert path.read_bytes() == foreign
+    assert store.read_kept(Tracker.objects.get()) is not None
+    assert Tracker.objects.get().changed_outside_at is not None
+
+
+def test_a_move_interrupted_after_the_commit_is_finished_by_whoever_comes_next(johns, monkeypatch):
+    monkeypatch.setattr(store, "settle", lambda *trackers: None)
+    tracker = pay(johns, 1, "500")
+    assert store.sha256_of(store.path_of(tracker).read_bytes()) != tracker.sha256
+    monkeypatch.undo()
+    assert services.contents_of(tracker).days[1]["paid"] == 500
+    assert store.sha256_of(store.path_of(tracker).read_bytes()) == tracker.sha256
+
+
+def test_recovery_drops_what_never_committed_and_finishes_what_did(johns, monkeypatch):
+    monkeypatch.setattr(store, "settle", lambda *trackers: None)
+    tracker = pay(johns, 1, "500")
+    monkeypatch.undo()
+    store.write_waiting(tracker, b"never committed")
+    assert store.recover() == (1, 1)
+    assert store.recover() == (0, 0)
+    assert services.contents_of(tracker).days[1]["paid"] == 500
+
+
+def test_renewal_settles_the_old_balance_into_the_new_one(johns):
+    pay(johns, 1, "500")
+    cash = Account.objects.get(book=johns.book, name="Cash")
+    before = daybook.account_balances(johns.book, date(2024, 12, 1))[cash.pk]
+    new = services.renew(johns, start_date=date(2024, 12, 1), tracker_name="John again", investment=Decimal(60000))
+    old = Tracker.objects.get(pk=johns.pk)
+    assert (old.is_active, old.closing, old.standing().outstanding) == (False, "renewed", 0)
+    assert new.renewed_from == old
+    after = daybook.account_balances(johns.book, date(2024, 12, 1))[cash.pk]
+    assert before - after == Decimal(60000) - Decimal(49500)
+    assert LedgerEntry.objects.get(category__name="Loan Disbursement").amount == 60000
+
+
+def test_moved_start_date_moves_every_entry(johns):
+    pay(johns, 1, "500")
+    services.edit_terms(johns, start_date=date(2024, 10, 20))
+    assert posting.entries_of(johns).get().date == date(2024, 10, 21)
+
+
+def test_start_of_two_in_one_second_makes_two_names(book):
+    customer = services.customer_for(book, "john")
+    names = {
+        services.open_tracker(
+            customer=customer, tracker_name=str(n), tracker_type="50K", start_date=date(2024, 1, 1)
+        ).filename
+        for n in range(3)
+    }
+    assert len(names) == 3
+
+
+def test_formula_in_a_name_is_text(book):
+    tracker = services.open_tracker(
+        customer=services.customer_for(book, "john"),
+        tracker_name='=HYPERLINK("http://x")',
+        tracker_type="50K",
+        start_date=date(2024, 1, 1),
+    )
+    assert read(store.path_of(tracker).read_bytes()).parameters["tracker_name"] == '=HYPERLINK("http://x")'

@@ -1,0 +1,189 @@
+"""From a workbook's day to the ledger: every rupee in a posting column is an entry, and the two always agree.
+
+An entry names its origin as data: source "tracker", source_ref "<tracker>:<day>:<column>:<part>". A day's payment may
+come in parts, each with its own mode, entry and time; the cell holds their sum. Other columns have one part.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from django.db.models import Q
+
+from ledger import services as ledger
+from ledger.models import Account, Category, Direction, LedgerEntry, PaymentMode
+from trackers.models import PostingColumn, Tracker, TrackerSettings
+
+SOURCE = "tracker"
+PAID = PostingColumn.Column.PAID
+DISBURSEMENT = "Loan Disbursement"
+_DEFAULTS = ((PAID, "Collection", "Loan Payments"), (PostingColumn.Column.WITHDRAWN, "Withdrawal", ""))
+
+
+def settings_of(book):
+    """The book's TrackerSettings; made with the default posting columns the first time."""
+    settings, made = TrackerSettings.objects.get_or_create(book=book)
+    if made:
+        for column, category, subcategory in _DEFAULTS:
+            found = Category.objects.filter(book=book, name=category).first()
+            if found:
+                PostingColumn.objects.get_or_create(
+                    book=book, column=column, defaults={"category": found, "subcategory": subcategory}
+                )
+    return settings
+
+
+def columns_of(book):
+    """{column: PostingColumn} of a book."""
+    settings_of(book)
+    return {row.column: row for row in PostingColumn.objects.filter(book=book).select_related("category")}
+
+
+@dataclass(frozen=True)
+class DayChange:
+    """What changed on one day of one tracker: its inputs before and after.
+
+    `added` is the amount of a part put on top of what the day has, `taken` the number of a part to take back; without
+    either the day is replaced, its payment in one part.
+    """
+
+    tracker: Tracker
+    day: int
+    before: dict
+    after: dict
+    added: Decimal | None = None
+    taken: int | None = None
+
+    @property
+    def date(self):
+        return self.tracker.terms.date_of(self.day)
+
+
+def post_changes(book, changes, *, user=None, adjust=False):
+    """Bring the ledger in line with changed days, in the caller's transaction; days before the book begins do not post.
+
+    Raises ClosedDay unless `adjust`, which posts on the first open day instead. Returns the source_refs posted.
+    """
+    columns = columns_of(book)
+    changes = [change for change in changes if not (book.begins_on and change.date < book.begins_on)]
+    live = _live_entries(book, changes)
+    rows, account_for = [], _accounts(book, user)
+    for change in changes:
+        mode = change.after.get("mode") or PaymentMode.CASH
+        for column, rule in columns.items():
+            before, after = (values.get(column) or Decimal(0) for values in (change.before, change.after))
+            parts = live[change.tracker.pk, change.day, column]
+            if column == PAID and change.added is not None:
+                rows.append(_new_entry(change, rule, max(parts, default=0) + 1, change.added, mode, account_for))
+                continue
+            if column == PAID and change.taken is not None:
+                if change.taken in parts:
+                    _take_back(parts[change.taken], user, adjust)
+                continue
+            moved = change.before.get("mode") != change.after.get("mode") and column == PAID
+            if before == after and not moved:
+                continue
+            surplus = [entry for part, entry in sorted(parts.items()) if part > 1 or not after]
+            for entry in surplus:
+                _take_back(entry, user, adjust)
+            if after:
+                rows.append(_new_entry(change, rule, 1, after, mode, account_for))
+    rows = [row for row in rows if row.amount > 0]
+    ledger.post_entries(book=book, rows=rows, source=SOURCE, user=user, adjust=adjust, allow_future=True)
+    return {row.source_ref for row in rows}
+
+
+def _live_entries(book, changes):
+    """{(tracker id, day, column): {part: entry}} of what stands in the ledger for the changed days."""
+    wanted = {(change.tracker.pk, change.day) for change in changes}
+    dates = {change.date for change in changes}
+    live = LedgerEntry.objects.filter(book=book, source=SOURCE, deleted_at=None, reversed_at=None)
+    if len(changes) == 1:
+        live = live.filter(source_ref__startswith=f"{changes[0].tracker.pk}:{changes[0].day}:")
+    else:
+        live = live.filter(Q(date__in=dates) | Q(adjusts_date__in=dates))
+    found = defaultdict(dict)
+    for entry in live.select_related("account", "category"):
+        tracker_id, day, column, part = [*entry.source_ref.split(":"), "", ""][:4]
+        if part and (int(tracker_id), int(day)) in wanted:
+            found[int(tracker_id), int(day), column][int(part)] = entry
+    return found
+
+
+def _accounts(book, user):
+    """mode -> account, asked once per mode: an agent's cash goes into his own bag, the rest follows the payment mode."""
+    bag = (
+        Account.objects.filter(book=book, agent=user, is_active=True, kind=Account.Kind.CASH).first() if user else None
+    )
+
+    @cache
+    def account_for(mode):
+        return bag if bag and mode == PaymentMode.CASH else ledger.account_for_mode(book, mode)
+
+    return account_for
+
+
+def _new_entry(change, rule, part, amount, mode, account_for):
+    tracker = change.tracker
+    return ledger.NewEntry(
+        date=change.date,
+        category=rule.category,
+        subcategory=rule.subcategory,
+        amount=amount,
+        account=account_for(mode),
+        payment_mode=mode,
+        narration=f"{tracker.customer.name}: {tracker.tracker_name}, day {change.day}"[:500],
+        reference=f"{tracker.pk}/{change.day}",
+        source_ref=f"{tracker.pk}:{change.day}:{rule.column}:{part}",
+    )
+
+
+def _take_back(entry, user, adjust):
+    if adjust and entry.book.is_closed_on(entry.date):
+        ledger.reverse(entry, user=user, reason="Corrected")
+    else:
+        ledger.delete(entry, user=user)
+
+
+def parts_of(tracker, day):
+    """{part: live entry} of the payment of one day."""
+    live = LedgerEntry.objects.filter(
+        book=tracker.book_id,
+        source=SOURCE,
+        source_ref__startswith=f"{tracker.pk}:{day}:{PAID}:",
+        deleted_at=None,
+        reversed_at=None,
+    )
+    return {int(entry.source_ref.rpartition(":")[2]): entry for entry in live}
+
+
+def post_disbursement(tracker, *, account, user=None, adjust=False):
+    """Post what was handed over as Loan Disbursement; twice is once."""
+    category, _ = Category.objects.get_or_create(
+        book=tracker.book, name=DISBURSEMENT, defaults={"direction": Direction.SPENT}
+    )
+    return ledger.post_entry(
+        book=tracker.book,
+        date=tracker.start_date,
+        category=category,
+        amount=tracker.disbursed_amount,
+        account=account,
+        narration=f"{tracker.customer.name}: {tracker.tracker_name}"[:500],
+        reference=str(tracker.pk),
+        source=SOURCE,
+        source_ref=f"{tracker.pk}:disbursed",
+        user=user,
+        adjust=adjust,
+    )
+
+
+def entries_of(tracker):
+    """The ledger entries of a tracker, reversed ones and reversals included, oldest first; never binned ones."""
+    own = LedgerEntry.objects.filter(book=tracker.book, source=SOURCE, source_ref__startswith=f"{tracker.pk}:")
+    reversals = LedgerEntry.objects.filter(reversal_of__in=own, deleted_at=None)
+    return (
+        (own.filter(deleted_at=None) | reversals)
+        .select_related("account", "category", "created_by")
+        .order_by("date", "id")
+    )
