@@ -29,7 +29,7 @@ from trackers.workbook.read import Opened, open_workbook, read
 # The fields of a day that hold amounts.
 AMOUNTS = ("paid", "withdrawn", "reinvest", "pocket_money")
 # What a workbook's summary is cached as in the row.
-_CACHED = ("days_paid", "total_paid", "balance", "expected", "pending", "last_paid_on", "last_day")
+CACHED = ("days_paid", "total_paid", "balance", "expected", "pending", "last_paid_on", "last_day")
 _TERMS = (
     "tracker_name", "investment", "scheme_period", "per_day_payment", "strategy", "enhanced_count", "start_date",
 )  # fmt: skip
@@ -155,7 +155,7 @@ def _lock_rows(changes):
 
 def _store_row(change, sha256):
     tracker, summary = change.tracker, change.new.summary()
-    for name in _CACHED:
+    for name in CACHED:
         setattr(tracker, name, summary[name])
     tracker.version, tracker.sha256, tracker.changed_outside_at = change.new.version, sha256, None
     tracker.updated_at = timezone.now()
@@ -165,7 +165,7 @@ def _save_rows(trackers, user, reason):
     if len(trackers) == 1:
         ledger.save(trackers[0], user, reason)
         return
-    fields = [*_CACHED, "version", "sha256", "changed_outside_at", "updated_at"]
+    fields = [*CACHED, "version", "sha256", "changed_outside_at", "updated_at"]
     bulk_update_with_history(
         trackers, Tracker, fields, batch_size=500, default_user=user, default_change_reason=reason[:100]
     )
@@ -443,3 +443,27 @@ def renew(tracker, *, start_date, user=None, adjust=False, post_disbursement=Tru
             )  # fmt: skip
         store.settle(*(change.tracker for change in settled))
         return new
+
+
+def rebuild_workbook(tracker, *, user=None):
+    """Build the workbook anew from its data; returns (tracker, what it was built from).
+
+    Missing, damaged or changed outside: from the kept copy of the row's version, so that nothing acknowledged is lost.
+    Raises store.StoreError where neither is to be had. A file that was in the way is kept beside as a version.
+    """
+    with store.locked(tracker.book_id, tracker.pk):
+        tracker = Tracker.objects.select_related("book", "customer__user").get(pk=tracker.pk)
+        try:
+            contents, source = current(tracker).contents, "the workbook"
+        except (store.StoreError, WorkbookError) as error:
+            kept = store.read_kept(tracker)
+            if kept is None:
+                raise store.StoreError(f"{error} There is no kept copy of version {tracker.version} either.") from error
+            contents, source = read(kept), f"the kept copy of version {tracker.version}"
+            store.set_aside(tracker)
+        new = edited(contents, version=tracker.version + 1)
+        content = build_workbook(new, store.template_of(tracker.book_id)).data
+        with _waiting([(tracker, content)]) as waiting, transaction.atomic(durable=True):
+            apply([Change(tracker, None, new)], waiting, user=user, reason="Workbook built anew")
+        store.settle(tracker)
+        return tracker, source

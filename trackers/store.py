@@ -257,6 +257,17 @@ def settle(*trackers):
         keep_version(tracker)
 
 
+def set_aside(tracker):
+    """Keep the file at the workbook's name, whatever it is, in versions/ as "…-outside…", before another takes its place."""
+    content = _bytes_of(path_of(tracker))
+    if content is not None:
+        stem = version_path(tracker, tracker.version).stem
+        kept = versions_folder() / f"{stem}-outside-{sha256_of(content)[:8]}.xlsx"
+        _write_durable(kept, content)
+        return kept
+    return None
+
+
 def keep_version(tracker):
     """Copy the current workbook into versions/ and let go of all but the last KEPT_VERSIONS. Best effort by design:
 
