@@ -87,7 +87,7 @@ def as_excel_saves(data: bytes) -> bytes:
     inline = re.compile(r'(<c r="\w+"[^>]*?) t="inlineStr"><is><t[^>]*>(.*?)</t></is></c>', re.DOTALL)
     sheet, hidden = inline.sub(share, sheet), inline.sub(share, hidden)
     chain = "".join(f'<c r="{cell}" i="1"/>' for cell in re.findall(r'<c r="(\w+)"[^>]*><f>', sheet))
-    sheet = _with_shared_formulas(sheet)
+    sheet = _with_shared_formulas(sheet, first_row=14 if b"1L Enhanced" in now["xl/workbook.xml"] else 13)
     sheet = re.sub(r'<row r="(\d+)"', r'<row r="\1" spans="1:9" x14ac:dyDescent="0.25"', sheet)
     sheet = sheet.replace(
         "<worksheet ",
@@ -153,13 +153,13 @@ def _shared_string(text: str) -> str:
     return f'<si><r><t>{word}</t></r><r><t xml:space="preserve">{space}{rest}</t></r></si>'
 
 
-def _with_shared_formulas(sheet: str) -> str:
+def _with_shared_formulas(sheet: str, first_row: int) -> str:
     """Every column's formulas below day 0 as one text that its cells share, Expected's skipped days as another."""
     numbers: dict[tuple[str, bool], int] = {}
 
     def share(match: re.Match) -> str:
         opening, letters, row, formula = match.groups()
-        if int(row) < 14 or "SUM" in formula or (letters in "EF" and int(row) < 13):
+        if int(row) <= first_row:
             return match[0]
         group = letters, "MIN" in formula
         if group in numbers:

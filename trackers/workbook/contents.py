@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 
-from trackers.schedule import MAX_AMOUNT, MAX_DAY, MAX_PERIOD, Standing, Terms, TermsError, standing
+from trackers.schedule import MAX_AMOUNT, MAX_DAY, MAX_PERIOD, Standing, Terms, standing
 from trackers.workbook.amounts import PAISA, to_rupees
 from trackers.workbook.errors import InputError, NotATracker
 from trackers.workbook.figures import Figures, compute
@@ -288,6 +288,3 @@ def _checked_text(value: Value, cell: str) -> str:
     except UnicodeEncodeError:
         raise InputError("The text holds half a character that cannot be stored: type it again.", cell) from None
     return text
-
-
-__all__ = ["Contents", "InputError", "Refusal", "TermsError", "Value", "checked", "edited", "new_contents"]

@@ -11,7 +11,7 @@ from functools import cached_property
 from trackers.schedule import Terms
 from trackers.workbook.figures import column_formulas, skipped_days, summary_formulas
 from trackers.workbook.layouts import Layout
-from trackers.workbook.sheetxml import FORMULA
+from trackers.workbook.sheetxml import FORMULA, decoded
 
 _SHARED = re.compile(rb'\bt="shared"')
 _SHARED_NUMBER = re.compile(rb'\bsi="(\d+)"')
@@ -65,7 +65,7 @@ class FormulaCheck:
         match = FORMULA.search(content or b"")
         if match is None:
             return False
-        attributes, text = match[1], (match[2] or b"").decode()
+        attributes, text = match[1], decoded(match[2] or b"")
         formula, pattern = self._known[cell]
         if not _SHARED.search(attributes):
             return text == formula or normal(text) == normal(formula)

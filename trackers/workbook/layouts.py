@@ -101,6 +101,23 @@ class Layout:
         """The cell of one field of one day: `cell(3, "paid")` is "C16" on a 50K sheet."""
         return f"{self.letter[field]}{self.first_row + day}"
 
+    @cached_property
+    def _field_at(self) -> dict[str, str]:
+        return {column.letter: column.field for column in self.columns} | {
+            parameter.cell: parameter.field for parameter in self.parameters
+        }
+
+    def place(self, cell: str) -> tuple[int | None, str]:
+        """The day and field of an input cell; the day is None for a parameter above the table."""
+        if cell in self._field_at:
+            return None, self._field_at[cell]
+        letter, row = cell[0], int(cell[1:])
+        return row - self.first_row, self._field_at[letter]
+
+    def place_in_sheet(self, cell: str) -> tuple[int, str]:
+        """Sorts input cells as they stand in the sheet: by row, then by column."""
+        return int(cell[1:]), cell[0]
+
 
 def _parameters(investment_label: str, strategy_label: str, *, enhanced: bool) -> tuple[Parameter, ...]:
     counted = (Parameter("B10", "enhanced_count", "Enhanced Count:", COUNT),) if enhanced else ()

@@ -6,6 +6,7 @@ import re
 from trackers.workbook.amounts import number_text
 from trackers.workbook.contents import Contents
 from trackers.workbook.package import Package
+from trackers.workbook.sheetxml import decoded
 
 _REFERENCE = re.compile(
     rb"<((?:\w+:)?)f>([^<]*)</\1f>(?:\s*<\1(num|str)Cache>(.*?)</\1\3Cache>)?(?=\s*(?:<\1extLst|</\1(?:num|str)Ref>))",
@@ -38,7 +39,7 @@ def _redrawn(part: bytes, sheet_name: str, old: Contents, new: Contents) -> byte
     is_same_term = old.last_day == new.last_day and old.terms == new.terms
 
     def redraw(match: re.Match) -> bytes:
-        reference = html.unescape(match[2].decode())
+        reference = html.unescape(decoded(match[2]))
         field = drawn.get(reference.replace("$", ""))
         if field is None:
             return match[0]

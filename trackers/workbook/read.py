@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from trackers.schedule import MAX_DAY, TermsError
+from trackers.schedule import MAX_DAY, Terms, TermsError
 from trackers.workbook.amounts import from_serial, read_amount, read_count, read_date
 from trackers.workbook.contents import Contents, Refusal, Value, checked
 from trackers.workbook.errors import InputError, NotATracker, WorkbookError
@@ -186,49 +186,65 @@ def _as_text(stored: CellValue, attributes: bytes, package: Package) -> str:
 
 
 def _check_all(sheet: SheetXml, hidden: Hidden, package: Package) -> Contents:
-    """The inputs of a copy that a person had in hand, with every formula and day number checked."""
+    """The inputs of a copy that a person had in hand, with every formula and day number checked.
+
+    After a row was put in or taken out no cell stands where it should: nothing from there on is read.
+    """
     layout, cells = hidden.layout, sheet.cells()
-    first, last_day = layout.first_row, hidden.last_day
-    altered = list(_wrong_days(cells, layout, last_day, package))
-    if altered:
-        # After a row was put in or taken out no cell stands where it should: nothing from there on can be compared.
-        last_day = row_number(altered[0].cell) - first - 1
-    as_tuples = (
-        (cell, cell.rstrip("0123456789"), row_number(cell), attributes, content)
-        for cell, (attributes, content) in cells.items()
-    )
-    contents = _strict_contents(as_tuples, hidden, package)
+    moved = _wrong_day(cells, layout, hidden.last_day, package)
+    last_row = row_number(moved.cell) - 1 if moved else layout.row(hidden.last_day)
+    if moved:
+        cells = {cell: held for cell, held in cells.items() if row_number(cell) <= last_row}
+    as_found = ((cell, cell.rstrip("0123456789"), row_number(cell), *held) for cell, held in cells.items())
+    contents = _strict_contents(as_found, hidden, package)
     package.tick()
-    check = FormulaCheck(layout, contents.terms, hidden.last_day)
+    altered = [moved] if moved else []
+    check = FormulaCheck(layout, _terms_as_written(hidden), hidden.last_day)
     for cell, expected in check.expected.items():
-        row = row_number(cell)
-        if row <= layout.row(last_day) and not check.holds(cell, cells.get(cell, (b"", b""))[1]):
+        # A moved row shifts the summary's ranges too: that is one fault, not ten.
+        is_ours_to_check = (layout.first_row if moved else 0) <= row_number(cell) <= last_row
+        if is_ours_to_check and not check.holds(cell, cells.get(cell, (b"", b""))[1]):
             altered.append(Refusal(cell, f"The formula was altered: it should be ={expected}. It is put back."))
-    unreadable = list(contents.unreadable) + list(_outside(cells, layout, hidden.last_day, package))
-    if last_day < hidden.last_day:
-        limit = layout.row(max(last_day, 0))
-        kept = {day: filled for day, filled in contents.days.items() if day <= last_day}
-        unreadable = [refusal for refusal in unreadable if row_number(refusal.cell) <= limit]
-    else:
-        kept = contents.days
+    outside = () if moved else _outside(cells, layout, hidden.last_day, package)
     values = {name: getattr(contents, name) for name in contents.__dataclass_fields__}
     return Contents(
-        **values | {"days": kept, "last_day": last_day, "unreadable": tuple(unreadable), "altered": tuple(altered)}
+        **values
+        | {
+            "last_day": max(last_row - layout.first_row, 0),
+            "unreadable": (*contents.unreadable, *outside),
+            "altered": tuple(altered),
+        }
     )
 
 
-def _wrong_days(cells: Cells, layout: Layout, last_day: int, package: Package) -> Iterator[Refusal]:
+def _terms_as_written(hidden: Hidden) -> Terms:
+    """The terms that the copy's formulas were written for, whatever its parameters say now."""
+    written = {
+        parameter.field: hidden.baseline[parameter.cell]
+        for parameter in hidden.layout.parameters
+        if parameter.cell in hidden.baseline
+    }
+    return Contents(
+        layout=hidden.layout,
+        parameters=written,
+        skipped_weekdays=hidden.skipped_weekdays,
+        holidays=hidden.holidays,
+    ).terms
+
+
+def _wrong_day(cells: Cells, layout: Layout, last_day: int, package: Package) -> Refusal | None:
     """The first day number that is not where it belongs, if any: below it everything has moved."""
     for day in range(last_day + 1):
         cell = f"A{layout.row(day)}"
         found = value_of(*cells.get(cell, (b"", b"")), package)
         if found != day:
-            yield Refusal(
+            held = "nothing" if found is None else found
+            return Refusal(
                 cell,
-                f"Day {day} should stand here, the cell holds {'nothing' if found is None else found}: a row was "
-                "inserted, deleted or moved. Nothing from this row on was compared; undo that and upload again.",
+                f"Day {day} should stand here, the cell holds {held}: a row was inserted, deleted or moved. Nothing "
+                "from this row on was compared; undo that and upload again.",
             )
-            return
+    return None
 
 
 def _outside(cells: Cells, layout: Layout, last_day: int, package: Package) -> Iterator[Refusal]:

@@ -163,7 +163,8 @@ class SheetChange:
             if _place(f"{match[2].decode()}{row_number(cell)}") > _place(cell):
                 spot = match.start()
                 break
-        alike = re.search(rb'<c r="%b\d{2,}"[^>]*?( s="\d+")' % cell.rstrip("0123456789").encode(), table)
+        alike = re.compile(rb'<c r="%b\d+"[^>]*?( s="\d+")' % cell.rstrip("0123456789").encode())
+        alike = alike.search(table, table.find(b'<row r="%d"' % self.layout.first_row))
         return spot, spot, alike[1] if alike else b""
 
     # --- days past the table's end ---------------------------------------------------------------------------------

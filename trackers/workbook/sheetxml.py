@@ -13,7 +13,7 @@ from lxml import etree
 
 from trackers.workbook.amounts import read_number
 from trackers.workbook.errors import UnsafeFile
-from trackers.workbook.package import MAIN, Package, parse_xml
+from trackers.workbook.package import MAIN, SAVE_AS_XLSX, Package, parse_xml
 
 MAX_ROWS, MAX_COLUMNS = 1200, 30
 _MAX_CELLS = MAX_ROWS * MAX_COLUMNS
@@ -55,7 +55,10 @@ class SheetXml:
             return cls._cut(part, path)
         except _NotPlainError:
             package.tick()
+        try:
             return cls._cut(plain(part, path), path)
+        except _NotPlainError:
+            raise UnsafeFile(f"The workbook's part {path} is no sheet that can be read. {SAVE_AS_XLSX}") from None
 
     @classmethod
     def _cut(cls, part: bytes, path: str) -> "SheetXml":
@@ -104,13 +107,13 @@ def plain(part: bytes, path: str) -> bytes:
     """The same sheet in plain form: no prefix, no comments, UTF-8, a reference first on every row and cell."""
     root = parse_xml(part, path)
     if root.tag != f"{{{MAIN}}}worksheet":
-        raise UnsafeFile(f"The workbook's part {path} is no sheet that can be read: save it as .xlsx and try again.")
+        raise UnsafeFile(f"The workbook's part {path} is no sheet that can be read. {SAVE_AS_XLSX}")
     etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
     names = {prefix: uri for prefix, uri in root.nsmap.items() if uri != MAIN and prefix} | {None: MAIN}
     copy = etree.Element(root.tag, dict(root.attrib), nsmap=names)
     _copy_children(root, copy)
     if copy.find(f"{{{MAIN}}}sheetData") is None:
-        raise UnsafeFile(f"The workbook's part {path} holds no rows: save it as .xlsx and try again.")
+        raise UnsafeFile(f"The workbook's part {path} holds no rows. {SAVE_AS_XLSX}")
     row_number = 0
     for row in copy.iter(f"{{{MAIN}}}row"):
         row_number = int(row.get("r", row_number + 1))
@@ -127,7 +130,8 @@ def plain(part: bytes, path: str) -> bytes:
 def _copy_children(old: etree._Element, new: etree._Element) -> None:
     new.text, new.tail = old.text, old.tail
     for child in old:
-        _copy_children(child, etree.SubElement(new, child.tag, dict(child.attrib), nsmap=child.nsmap))
+        names = {prefix: uri for prefix, uri in child.nsmap.items() if uri != MAIN and prefix}
+        _copy_children(child, etree.SubElement(new, child.tag, dict(child.attrib), nsmap=names))
 
 
 def _put_reference_first(element: etree._Element, reference: str) -> None:
@@ -178,7 +182,7 @@ def value_of(attributes: bytes, content: bytes, package: Package) -> CellValue:
         return None
     stored = match[1].strip() if kind != b"str" else match[1]
     if kind == b"n":
-        return read_number(stored.decode()) if stored else None
+        return read_number(decoded(stored)) if stored else None
     if kind == b"s":
         place = int(stored) if stored.isdigit() else -1
         if not 0 <= place < len(package.strings):
@@ -191,8 +195,16 @@ def value_of(attributes: bytes, content: bytes, package: Package) -> CellValue:
     return unescape(stored)
 
 
+def decoded(stored: bytes) -> str:
+    """The characters of a part's bytes. Raises UnsafeFile when they are no UTF-8."""
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        raise UnsafeFile(f"The workbook is damaged: it holds bytes that are no text. {SAVE_AS_XLSX}") from None
+
+
 def unescape(stored: bytes) -> str:
-    text = stored.decode()
+    text = decoded(stored)
     return unescape_controls(html.unescape(text) if "&" in text else text)
 
 
