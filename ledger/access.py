@@ -117,6 +117,14 @@ def visible(rows, user, book=None):
     return queryset.filter(rule)
 
 
+def book_of(row):
+    """The book a row lies in, along the path its model is registered with."""
+    path = _RULES[type(row)][0]
+    for name in () if path == "pk" else path.split("__"):
+        row = getattr(row, name)
+    return row
+
+
 def books_for(user):
     """The books the user works in."""
     return visible(Book, user)

@@ -78,7 +78,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["lendbook.templatetags.rupees"],
+            "builtins": ["lendbook.templatetags.rupees", "lendbook.templatetags.frame"],
         },
     }
 ]

@@ -1,6 +1,117 @@
-"""The admin's front: who may enter, navigation, home."""
+"""The admin's front: who may enter, navigation by the trade's tasks, and what of the admin is for superusers only.
+
+PLACES is the navigation, all of it: a place shows once its page is built and the person's role in the book may use it.
+"""
+
+from dataclasses import dataclass
 
 from django.contrib import admin
+from django.shortcuts import redirect
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of the navigation. `view` is a URL name; a name outside the admin takes the book's slug.
+
+    `needs`: the person may do one of these in the book; empty: whoever works in it. `key`: g, then this letter, goes
+    there. `also`: further URL names that belong to the place. `of_the_five`: in the bar at a phone's foot.
+    """
+
+    word: str
+    view: str
+    icon: str
+    key: str
+    needs: tuple = ()
+    of_the_five: bool = False
+    also: tuple = ()
+
+    def address(self, book):
+        """Where it is for `book`; "" while the page is not built."""
+        return address(self.view, book)
+
+
+PLACES = (
+    Place("Home", "home", "home", "h", of_the_five=True),
+    Place("Collect", "trackers:collect", "collect", "c", ("post",), of_the_five=True),
+    Place(
+        "Entries",
+        "admin:ledger_ledgerentry_changelist",
+        "entries",
+        "e",
+        ("read", "post"),
+        of_the_five=True,
+        also=("admin:ledger_accounttransfer_changelist",),
+    ),
+    Place("Day book", "ledger:day_book", "book", "d", ("read",), of_the_five=True),
+    Place("Close the day", "ledger:close_day", "close", "l", ("close",), of_the_five=True),
+    Place("Trackers", "admin:trackers_tracker_changelist", "tracker", "t", ("read", "post")),
+    Place("Expenses", "expenses:dashboard", "expenses", "x", ("read",)),
+    Place("Imports", "ledger:imports", "import", "i", ("close",)),
+    Place("Reports", "ledger:reports", "report", "r", ("read",)),
+    Place(
+        "Settings",
+        "settings",
+        "settings",
+        "s",
+        also=(
+            "admin:ledger_account_changelist",
+            "admin:ledger_category_changelist",
+            "admin:ledger_paymentmodeaccount_changelist",
+            "admin:ledger_bookmember_changelist",
+            "admin:ledger_book_changelist",
+        ),
+    ),
+)
+
+
+def address(view, book, *args):
+    """The address of a page by its URL name, in `book` where it lies in one; "" while the page is not built."""
+    try:
+        return reverse(view, args=args if view.startswith("admin:") else (book.slug, *args))
+    except NoReverseMatch:
+        return ""
+
+
+def navigation(request):
+    """[(Place, address, whether it is the place one stands in)] of what the person may use in the book in hand."""
+    from ledger import access  # the site is made before the apps' models are loaded
+
+    book = request.book
+    if book is None:
+        return []
+    lines, here, longest = [], None, 0
+    for place in PLACES:
+        where = place.address(book)
+        if not where or (place.needs and not any(access.may(request.user, book, need) for need in place.needs)):
+            continue
+        lines.append((place, where))
+        for prefix in (where, *(address(view, book) for view in place.also)):
+            # Home's address begins every other's, so it counts only when it is the whole.
+            stands = request.path == prefix if place.view == "home" else prefix and request.path.startswith(prefix)
+            if stands and len(prefix) > longest:
+                here, longest = place, len(prefix)
+    return [(place, where, place is here) for place, where in lines]
+
+
+class SuperusersOnly:
+    """Mixed into every admin that is not scoped to a book: a model someone forgot to scope never leaks a row."""
+
+    def has_module_permission(self, request):
+        return request.user.is_active and request.user.is_superuser
+
+    def has_view_permission(self, request, obj=None):
+        return self.has_module_permission(request) and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request, *args):
+        return self.has_module_permission(request) and super().has_add_permission(request, *args)
+
+    def has_change_permission(self, request, obj=None):
+        return self.has_module_permission(request) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self.has_module_permission(request) and super().has_delete_permission(request, obj)
 
 
 class LendbookAdminSite(admin.AdminSite):
@@ -8,8 +119,50 @@ class LendbookAdminSite(admin.AdminSite):
 
     site_header = site_title = "Lendbook"
     index_title = "Home"
+    enable_nav_sidebar = False
+
+    def register(self, model_or_iterable, admin_class=None, **options):
+        from ledger.admin.base import BookAdmin
+
+        admin_class = admin_class or admin.ModelAdmin
+        if not issubclass(admin_class, BookAdmin):
+            admin_class = type(admin_class.__name__, (SuperusersOnly, admin_class), {})
+        super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request):
-        from ledger import access  # the site is made before the apps' models are loaded
+        from ledger import access
 
         return access.works_in_the_office(request.user)
+
+    def each_context(self, request):
+        """What the frame needs on every page; lists of apps and models are made only where a page shows them."""
+        from ledger import access
+        from ledger.models import Role
+
+        inside = self.has_permission(request)
+        book = request.book if inside else None
+        return {
+            "site_title": self.site_title,
+            "site_header": self.site_header,
+            "site_url": self.site_url,
+            "has_permission": inside,
+            "available_apps": SimpleLazyObject(lambda: self.get_app_list(request)) if inside else [],
+            "is_popup": False,
+            "is_nav_sidebar_enabled": False,
+            "book": book,
+            "books": list(access.books_for(request.user)) if inside else [],
+            "today": book.today() if book else None,
+            "role_word": Role(access.role_in(request.user, book)).label if book else "",
+            "places": navigation(request) if inside else [],
+            "new_entry": address("admin:ledger_ledgerentry_add", book)
+            if book and access.may(request.user, book, access.POST)
+            else "",
+        }
+
+    def index(self, request, extra_context=None):
+        """The admin's first page is the home page of the book in hand."""
+        if request.book is None:
+            return super().index(request, extra_context)
+        where = address("home", request.book)
+        return redirect(where) if where else super().index(request, extra_context)
+

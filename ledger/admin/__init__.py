@@ -1,0 +1,1 @@
+"""The ledger's rows in the admin, one module per subject."""
