@@ -165,4 +165,3 @@ class LendbookAdminSite(admin.AdminSite):
             return super().index(request, extra_context)
         where = address("home", request.book)
         return redirect(where) if where else super().index(request, extra_context)
-
