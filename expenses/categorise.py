@@ -1,0 +1,96 @@
+"""Which tag a row gets: manual > rule > product memory > learned > LLM > TBD, and who decided, how sure, and why.
+
+A pure function over plain values: callers bring the rules, the memory of corrections, the model and the answers that an
+LLM gave earlier, and store what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from expenses.learning import Guess, Model, starting_model
+from expenses.narration import Narration, read_narration
+from expenses.rules import RuleSet
+
+MANUAL, RULE, PRODUCT, LEARNED, LLM, UNDECIDED = "manual", "rule", "product", "learned", "llm", "tbd"
+#: Who can have decided, strongest first.
+DECIDERS = (MANUAL, RULE, PRODUCT, LEARNED, LLM, UNDECIDED)
+TBD = "TBD"
+#: What an LLM said and nobody confirmed is worth.
+LLM_CONFIDENCE = 0.6
+
+
+class Row(NamedTuple):
+    """A debit to place. product: the payee as stored (narration.name_products); manual: the tag a person gave this very
+    row, "" for none; account: what rules compare accounts by."""
+
+    narration: str
+    product: str
+    amount: Decimal
+    mode: str
+    account: object = ""
+    manual: str = ""
+
+
+class Placement(NamedTuple):
+    """tag ("TBD" if it cannot be told), product (renamed by a rule, else the row's), who decided, how sure, and why."""
+
+    tag: str
+    product: str
+    decided_by: str
+    confidence: float
+    why: str
+
+
+def place(
+    rows: Sequence[Row],
+    *,
+    tags: Mapping[str, str],
+    rules: RuleSet | None = None,
+    memory: Mapping[str, str] | None = None,
+    model: Model | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> list[Placement]:
+    """Place each row; the same payee is guessed once.
+
+    tags     shipped tag name -> the book's tag (renamed or merged), and each of the book's own tags -> itself; what the
+             model or the LLM says outside of it is not used, so a retired tag is never given again
+    rules    staff's rules in order
+    memory   product -> tag as staff settled it
+    model    what was learned of the book; None: the shipped words
+    answers  product -> tag as an LLM said and nobody has confirmed
+    """
+    ruled = (rules or RuleSet(())).place(
+        [row.narration for row in rows],
+        [row.amount for row in rows],
+        [row.mode for row in rows],
+        [row.account for row in rows],
+    )
+    memory, answers, model = memory or {}, answers or {}, model or starting_model()
+    guesses: dict[Narration, Guess | None] = {}
+    placed = []
+    for row, rule in zip(rows, ruled, strict=True):
+        product = rule.product or row.product
+        if row.manual:
+            placed.append(Placement(row.manual, product, MANUAL, 1.0, "set by hand"))
+        elif rule.tag_rule is not None:
+            placed.append(Placement(rule.tag, product, RULE, 1.0, f"rule: {rule.tag_rule}"))
+        elif product in memory:
+            placed.append(Placement(memory[product], product, PRODUCT, 1.0, f"{product} was tagged so before"))
+        else:
+            narration = read_narration(row.narration)._replace(product=product)
+            key = narration._replace(reference="")
+            if key not in guesses:
+                guesses[key] = model.guess(narration)
+            placed.append(_guessed(product, guesses[key], answers.get(product), tags))
+    return placed
+
+
+def _guessed(product: str, guess: Guess | None, answer: str | None, tags: Mapping[str, str]) -> Placement:
+    if guess is not None and (tag := tags.get(guess.tag)):
+        return Placement(tag, product, LEARNED, guess.confidence, guess.why)
+    if answer is not None and (tag := tags.get(answer)):
+        return Placement(tag, product, LLM, LLM_CONFIDENCE, "said by the LLM, not confirmed")
+    return Placement(TBD, product, UNDECIDED, 0.0, "nothing in the narration tells")
