@@ -8,3 +8,6 @@ class LedgerConfig(AppConfig):
 
     def ready(self):
         from ledger import signals  # noqa: F401  (connects the receivers)
+        from ledger.imports import entries, importing, wizard  # noqa: F401  (makes the kind of job known)
+
+        importing.register(entries.EntryImporter)

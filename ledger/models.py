@@ -301,6 +301,16 @@ class LedgerEntry(Movement):
     category = models.ForeignKey(Category, models.PROTECT, related_name="entries", db_index=False)
     subcategory = models.CharField(max_length=80, blank=True)
     payment_mode = models.CharField(max_length=20, choices=PaymentMode, default=PaymentMode.CASH)
+    job = models.ForeignKey(
+        "Job",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="entries",
+        db_index=False,
+        help_text="The import that posted it, so that an import can be undone as a whole.",
+    )
     history = HistoricalRecords()
 
     class Meta:
@@ -312,6 +322,7 @@ class LedgerEntry(Movement):
             models.Index(fields=["book", "date", "id"], name="entry_book_date"),
             models.Index(fields=["account", "date"], name="entry_account_date"),
             models.Index(fields=["category", "date"], name="entry_category_date"),
+            models.Index(fields=["job"], name="entry_job", condition=Q(job__isnull=False)),
         ]
 
     def __str__(self):
@@ -480,11 +491,15 @@ class DaySeen(models.Model):
 
 
 class Job(models.Model):
-    """Long work as a row: what, for whom, how far, how it ended. Attempts are counted before the work begins."""
+    """Long work as a row: what, for whom, how far, how it ended. Attempts are counted before the work begins.
+
+    Work goes in steps (an import: check, post, undo); between two of them the job may ask a person, who says go on.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
         RUNNING = "running", "Running"
+        ASKS = "asks", "Asks you"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
@@ -493,6 +508,9 @@ class Job(models.Model):
     book = models.ForeignKey(Book, models.CASCADE, related_name="jobs")
     kind = models.CharField(max_length=40)
     title = models.CharField(max_length=200)
+    step = models.CharField(
+        max_length=20, default="", blank=True, help_text="The step that waits, runs, or was done last."
+    )
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
@@ -517,7 +535,7 @@ class Job(models.Model):
 
     @property
     def is_over(self):
-        return self.state not in (self.State.WAITING, self.State.RUNNING)
+        return self.state not in (self.State.WAITING, self.State.RUNNING, self.State.ASKS)
 
 
 class Heartbeat(models.Model):

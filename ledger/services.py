@@ -218,6 +218,8 @@ def edit(row, *, user=None, version=None, adjust=False, allow_future=False, **va
         if adjust and row.book.is_closed_on(row.date) and not changes.keys() <= _NO_FIGURE:
             reverse(row, user=user, reason="Corrected")
             anew = {**_as_submitted(row), **changes}
+            if isinstance(row, LedgerEntry):
+                anew["job"] = row.job  # what corrects an import's entry is undone with it
             book = anew.pop("book", row.book)
             return _post(type(row), book, anew, row.source, row.source_ref, user, True, allow_future)
         for name, value in changes.items():
@@ -342,21 +344,27 @@ def reverse(row, *, user=None, date=None, reason=""):
         if row.deleted_at or row.reversal_of_id:
             raise ValidationError("Only a posted entry that is no reversal itself can be reversed.", code="settled")
         row.book = daybook.share_book(row.book_id)
-        back = type(row)(
-            book=row.book,
-            reversal_of=row,
-            source="reversal",
-            source_ref=str(row.pk),
-            created_by=user,
-            adjusts_date=row.date if row.book.is_closed_on(row.date) else None,
-            **{name: getattr(row, name) for name in _editable(row)},
-        )
-        back.date = first_open(row.book, date or max(row.book.today(), row.date))
-        back.narration = clean_text(f"Reversal of {row.date:%d-%m-%Y}. {reason} {row.narration}")[:500]
+        back = _reversal_of(row, user, date, reason)
         check(back, allow_future=True, settled=True)
         save(back, user, reason or "Reversed")
         _mark_reversed(row, timezone.now(), user)
         return back
+
+
+def _reversal_of(row, user, date, reason):
+    """The reversal of a row, not saved yet."""
+    back = type(row)(
+        book=row.book,
+        reversal_of=row,
+        source="reversal",
+        source_ref=str(row.pk),
+        created_by=user,
+        adjusts_date=row.date if row.book.is_closed_on(row.date) else None,
+        **{name: getattr(row, name) for name in _editable(row)},
+    )
+    back.date = first_open(row.book, date or max(row.book.today(), row.date))
+    back.narration = clean_text(f"Reversal of {row.date:%d-%m-%Y}. {reason} {row.narration}")[:500]
+    return back
 
 
 def _mark_reversed(row, moment, user):
@@ -419,17 +427,18 @@ class NewEntry:
     reference: str = ""
 
 
-def post_entries(*, book, rows, source, user=None, adjust=False, allow_future=False, on_progress=None):
+def post_entries(*, book, rows, source, user=None, adjust=False, allow_future=False, job=None, on_progress=None):
     """Post many entries in one transaction: all or none. Returns (created, changed, unchanged) counts.
 
-    Update-or-create by source_ref like post_entry, also when the same rows are being posted beside it.
-    `on_progress(done)` is called after each batch and may raise to cancel the whole.
+    Update-or-create by source_ref like post_entry, also when the same rows are being posted beside it. `job`: the
+    import that they come with, for undo_entries. `on_progress(done)` is called after each batch and may raise to
+    cancel the whole.
     """
     rows = list(rows)
     references = [row.source_ref for row in rows if row.source_ref]
     if len(set(references)) < len(references):
         raise ValidationError("The same source reference stands twice in what is to be posted.", code="twice")
-    options = {"book": book, "source": source, "user": user, "adjust": adjust, "allow_future": allow_future}
+    options = {"book": book, "source": source, "user": user, "job": job, "adjust": adjust, "allow_future": allow_future}
     try:
         return _post_all(rows, on_progress, **options)
     except IntegrityError:  # the same rows, posted a moment earlier by somebody else: now they are seen
@@ -437,7 +446,7 @@ def post_entries(*, book, rows, source, user=None, adjust=False, allow_future=Fa
 
 
 @transaction.atomic
-def _post_all(rows, on_progress, *, book, source, user, adjust, allow_future):
+def _post_all(rows, on_progress, *, book, source, user, job, adjust, allow_future):
     book = daybook.share_book(book.pk)
     there = _live_by_reference(book, source, [row.source_ref for row in rows if row.source_ref])
     fresh, changed = [], 0
@@ -448,7 +457,7 @@ def _post_all(rows, on_progress, *, book, source, user, adjust, allow_future):
             now = edit(was, user=user, adjust=adjust, allow_future=allow_future, **values)
             changed += (now.pk, now.version) != (was.pk, was.version)
             continue
-        entry = LedgerEntry(book=book, source=source, source_ref=row.source_ref, created_by=user, **values)
+        entry = LedgerEntry(book=book, source=source, source_ref=row.source_ref, created_by=user, job=job, **values)
         _open_date(entry, adjust)
         check(entry, allow_future=allow_future)
         fresh.append(entry)
@@ -471,33 +480,39 @@ def _live_by_reference(book, source, references):
     }
 
 
-def undo_entries(*, book, source, prefix, user=None):
-    """Undo all live entries whose source_ref begins with `prefix`: binned, on closed days reversed instead.
+def undo_entries(*, book, job, user=None):
+    """Undo all live entries that came with `job`: binned, those of closed days reversed on the first open day.
 
     All or none; returns (binned, reversed). A second call finds none.
     """
     with transaction.atomic():
         book = daybook.share_book(book.pk)
-        live = LedgerEntry.objects.select_for_update(no_key=True).filter(
-            book=book, source=source, source_ref__startswith=prefix, deleted_at=None, reversed_at=None
-        )
+        live = LedgerEntry.objects.select_for_update(no_key=True, of=["self"]).select_related("account", "category")
+        live = live.filter(book=book, job=job, deleted_at=None, reversed_at=None, reversal_of=None)
         to_bin, to_reverse = [], []
         for entry in live.order_by("pk"):
+            entry.book = book
             (to_reverse if book.is_closed_on(entry.date) else to_bin).append(entry)
-        for entry in to_reverse:
-            reverse(entry, user=user, reason="Import undone")
-        moment = timezone.now()
-        for batch in _batches(to_bin):
-            for entry in batch:
-                entry.deleted_at, entry.version = moment, entry.version + 1
-            LedgerEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(
-                deleted_at=moment, version=F("version") + 1
-            )
-            LedgerEntry.history.bulk_history_create(
-                batch, update=True, default_user=user, default_change_reason="Import undone"
-            )
-        daybook.record_changes(book.pk, {entry.date for entry in to_bin})
+        backs = [_reversal_of(entry, user, None, "Import undone.") for entry in to_reverse]
+        for batch in _batches(backs):
+            bulk_create_with_history(batch, LedgerEntry, default_user=user, default_change_reason="Import undone")
+        for entries, name in ((to_bin, "deleted_at"), (to_reverse, "reversed_at")):
+            _mark_all(entries, name, user, "Import undone")
+        daybook.record_changes(book.pk, {entry.date for entry in to_bin + backs})
     return len(to_bin), len(to_reverse)
+
+
+def _mark_all(entries, name, user, reason):
+    """Set the moment `name` of many entries to now, with their history."""
+    moment = timezone.now()
+    for batch in _batches(entries):
+        for entry in batch:
+            setattr(entry, name, moment)
+            entry.version += 1
+        LedgerEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(
+            **{name: moment}, version=F("version") + 1
+        )
+        LedgerEntry.history.bulk_history_create(batch, update=True, default_user=user, default_change_reason=reason)
 
 
 def _batches(items, size=1000):
@@ -509,6 +524,8 @@ def _batches(items, size=1000):
 
 def clean_text(text):
     """One line of people's text: NFC, no control characters, outer space gone."""
+    if isinstance(text, str) and text.isascii() and text.isprintable():
+        return text.strip()
     text = unicodedata.normalize("NFC", str(text))
     return "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).strip()
 

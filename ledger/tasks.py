@@ -3,7 +3,8 @@
 from django.core.management import call_command
 from django.utils import timezone
 
-from ledger import daybook
+from ledger import daybook, jobs
+from ledger.imports import wizard
 from ledger.models import Heartbeat
 
 
@@ -17,8 +18,15 @@ def sweep():
     """Every minute: do what a lost task left behind, and show that the worker lives. A second run changes nothing."""
     Heartbeat.objects.update_or_create(name="worker", defaults={"beat_at": timezone.now()})
     daybook.finish_all_pending()
+    jobs.resume()
+
+
+def run_job(pk):
+    """Run the step of a job that waits. A second run finds it claimed and changes nothing."""
+    jobs.run(pk)
 
 
 def clear_sessions():
-    """Daily: delete expired sessions. A second run finds none."""
+    """Daily: delete expired sessions, and uploads that no import claims. A second run finds none."""
     call_command("clearsessions")
+    wizard.sweep_files()

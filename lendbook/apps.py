@@ -1,6 +1,6 @@
 """The project package as an app: what spans the apps (system checks, commands that touch several rooms)."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.core.management import call_command
 from django.db.models.signals import post_migrate
@@ -15,7 +15,8 @@ class LendbookConfig(AppConfig):
     name = "lendbook"
 
     def ready(self):
-        post_migrate.connect(make_cache_table, sender=self)
+        # Django sends post_migrate only for apps with models; the ledger is always there.
+        post_migrate.connect(make_cache_table, sender=apps.get_app_config("ledger"))
 
 
 class LendbookAdminConfig(AdminConfig):

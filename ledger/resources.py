@@ -1,0 +1,142 @@
+"""Entries as rows of a file, for django-import-export: the columns, and how a cell is read and written.
+
+One declaration for both ways: admin and pages export with EntryResource, and the import (imports/entries.py) reads
+its cells with the same widgets, so that an exported file can be imported again.
+"""
+
+import tablib
+from django.core.exceptions import ValidationError
+from import_export import fields, resources, widgets
+
+from ledger.dates import check_date, parse_date
+from ledger.imports.importing import text_of
+from ledger.models import Direction, LedgerEntry, PaymentMode
+from lendbook.money import parse_money
+
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+_LIVE_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+# How banks, tally sheets and other programs call the two directions.
+_DIRECTIONS = {
+    **dict.fromkeys(
+        ("received", "collection", "receipt", "income", "in", "credit", "cr", "inflow"), Direction.RECEIVED
+    ),
+    **dict.fromkeys(("spent", "expense", "payment", "out", "debit", "dr", "outflow"), Direction.SPENT),
+}
+
+
+def disarmed(text):
+    """Text that no spreadsheet takes for a formula: = + - @ at its head get an apostrophe before them."""
+    return f"'{text}" if text.startswith(_LIVE_SIGNS) else text
+
+
+class TextWidget(widgets.Widget):
+    """One line of text; leaves disarmed, and comes back as it was."""
+
+    def clean(self, value, row=None, **kwargs):
+        text = text_of(value)
+        return text[1:] if text.startswith("'") and text[1:].startswith(_LIVE_SIGNS) else text
+
+    def render(self, value, obj=None, **kwargs):
+        return disarmed("" if value is None else str(value))
+
+
+class DateWidget(widgets.Widget):
+    """ISO or day first in, a date out (ISO in a CSV)."""
+
+    def clean(self, value, row=None, **kwargs):
+        if hasattr(value, "isoformat"):
+            return check_date(value)
+        return parse_date(text_of(value))
+
+    def render(self, value, obj=None, **kwargs):
+        return value or ""
+
+
+class MoneyWidget(widgets.Widget):
+    """Rupees: any grouping in, a Decimal of two places out. Never by way of a float."""
+
+    def clean(self, value, row=None, **kwargs):
+        return parse_money(text_of(value))
+
+    def render(self, value, obj=None, **kwargs):
+        return "" if value is None else value
+
+
+class DirectionWidget(TextWidget):
+    """received | spent, with the words other programs use; empty stays empty."""
+
+    def clean(self, value, row=None, **kwargs):
+        text = text_of(value)
+        if text and text.casefold() not in _DIRECTIONS:
+            raise ValidationError(f"direction '{text[:40]}' is unknown; write received or spent.")
+        return _DIRECTIONS.get(text.casefold(), "")
+
+
+class ModeWidget(TextWidget):
+    """A payment mode, letter case aside; empty means Cash."""
+
+    _modes = {mode.casefold(): mode for mode in PaymentMode.values}
+
+    def clean(self, value, row=None, **kwargs):
+        text = text_of(value) or PaymentMode.CASH
+        if text.casefold() not in self._modes:
+            raise ValidationError(
+                f"payment mode '{text[:40]}' is unknown; write one of {', '.join(PaymentMode.values)}."
+            )
+        return self._modes[text.casefold()]
+
+
+def _text(name, attribute=None):
+    return fields.Field(column_name=name, attribute=attribute or name, widget=TextWidget())
+
+
+class EntryResource(resources.ModelResource):
+    """The nine columns of an entry. A reversal leaves with a minus: it counts against its category."""
+
+    date = fields.Field(column_name="date", attribute="date", widget=DateWidget())
+    account = _text("account", "account__name")
+    category = _text("category", "category__name")
+    subcategory = _text("subcategory")
+    direction = fields.Field(column_name="direction", attribute="category__direction", widget=DirectionWidget())
+    amount = fields.Field(column_name="amount", attribute="amount", widget=MoneyWidget())
+    payment_mode = fields.Field(column_name="payment_mode", attribute="payment_mode", widget=ModeWidget())
+    narration = _text("narration")
+    reference = _text("reference")
+
+    class Meta:
+        model = LedgerEntry
+        fields = (
+            "date",
+            "account",
+            "category",
+            "subcategory",
+            "direction",
+            "amount",
+            "payment_mode",
+            "narration",
+            "reference",
+        )
+        export_order = fields
+
+    def filter_export(self, queryset, **kwargs):
+        """Both joins at once: without them each row costs two queries."""
+        return queryset.select_related("account", "category")
+
+    def dehydrate_amount(self, entry):
+        return -entry.amount if entry.reversal_of_id else entry.amount
+
+
+def template(columns, example, kind):
+    """An empty file to fill in, as bytes: the columns' names and example rows; kind "csv" or "xlsx"."""
+    dataset = tablib.Dataset(*example, headers=[column.role for column in columns])
+    return written(dataset, kind)
+
+
+def written(dataset, kind):
+    """A tablib Dataset as bytes of a CSV (with a mark, so that Excel reads UTF-8) or XLSX."""
+    content = dataset.export(kind)
+    return content if isinstance(content, bytes) else b"\xef\xbb\xbf" + content.encode()
