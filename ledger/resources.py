@@ -4,12 +4,16 @@ One declaration for both ways: admin and pages export with EntryResource, and th
 its cells with the same widgets, so that an exported file can be imported again.
 """
 
+from datetime import date
+from decimal import Decimal
+
 import tablib
 from django.core.exceptions import ValidationError
 from import_export import fields, resources, widgets
 
 from ledger.dates import check_date, parse_date
 from ledger.imports.importing import text_of
+from ledger.imports.tables import day_of
 from ledger.models import Direction, LedgerEntry, PaymentMode
 from lendbook.money import parse_money
 
@@ -45,10 +49,12 @@ class TextWidget(widgets.Widget):
 
 
 class DateWidget(widgets.Widget):
-    """ISO or day first in, a date out (ISO in a CSV)."""
+    """ISO or day first in, or the number by which a workbook counts days; a date out (ISO in a CSV)."""
 
     def clean(self, value, row=None, **kwargs):
-        if hasattr(value, "isoformat"):
+        if isinstance(value, Decimal):
+            value = day_of(value)
+        if isinstance(value, date):
             return check_date(value)
         return parse_date(text_of(value))
 

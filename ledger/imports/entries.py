@@ -108,16 +108,17 @@ class EntryImporter(Importer):
     def _entry(self, named):
         """The unsaved LedgerEntry of a row. Raises ValidationError with every reason why there is none."""
         values, reasons = {}, []
-        for role, clean in self.clean.items():
-            try:
-                values[role] = clean(named.get(role, ""))
-            except ValidationError as error:
-                values[role] = None
-                reasons += [_naming(role, message) for message in error.messages]
         for column in self.columns:
-            if column.required and values[column.role] == "":
+            cell = named.get(column.role, "")
+            if column.required and cell == "":
                 values[column.role] = None
                 reasons.append(f"the {column.role} is missing.")
+                continue
+            try:
+                values[column.role] = self.clean[column.role](cell)
+            except ValidationError as error:
+                values[column.role] = None
+                reasons += [_naming(column.role, message) for message in error.messages]
         for role, find in (("category", self._category), ("account", self._account)):
             if values[role] is not None:
                 try:

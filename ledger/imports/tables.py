@@ -9,6 +9,8 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
@@ -33,6 +35,18 @@ class Unreadable(ValidationError):
 
 class Faulty(str):
     """A cell that cannot be used; the text says why."""
+
+
+class DayNumber1904(Decimal):
+    """A number of a workbook whose days count from 1904, as old Excels for Mac count."""
+
+
+def day_of(number):
+    """The date that a workbook's number stands for where no date format says so. Raises ValidationError."""
+    days = int(number) + (1462 if isinstance(number, DayNumber1904) else 0)
+    if number % 1 or not 61 <= days < 110_000:
+        raise ValidationError(f"'{number}' is not a date. Write it like 2024-01-15 or 15-01-2024.", code="not_a_date")
+    return date(1899, 12, 30) + timedelta(days=days)
 
 
 @dataclass

@@ -15,7 +15,18 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from ledger.imports.tables import MAX_COLUMNS, MAX_ROWS, Faulty, Row, Table, Unreadable, counted, too_long, too_wide
+from ledger.imports.tables import (
+    MAX_COLUMNS,
+    MAX_ROWS,
+    DayNumber1904,
+    Faulty,
+    Row,
+    Table,
+    Unreadable,
+    counted,
+    too_long,
+    too_wide,
+)
 
 MAX_UNPACKED_BYTES = 100 * 1024 * 1024
 MAX_PARTS = 500
@@ -29,7 +40,7 @@ def open_xlsx(content):
     """The first sheet of an .xlsx as a Table. Raises Unreadable."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            faults = _measure(archive)
+            faults, since_1904 = _measure(archive)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, KeyError) as error:
         raise Unreadable(_DAMAGED.format(str(error)[:60])) from None
     except expat.ExpatError as error:
@@ -47,18 +58,18 @@ def open_xlsx(content):
         header.pop()
     return Table(
         header=header,
-        rows=lambda: counted(_rows(sheet, header_line, faults)),
+        rows=lambda: counted(_rows(sheet, header_line, faults, DayNumber1904 if since_1904 else Decimal)),
         size=sheet.total_height + 1 - header_line,
         kind="xlsx",
         header_line=header_line,
     )
 
 
-def _rows(sheet, header_line, faults):
+def _rows(sheet, header_line, faults, number):
     for line, cells in enumerate(sheet.iter_rows(), 1):
         if line <= header_line or not (any(cell != "" for cell in cells) or line in faults):
             continue
-        row = Row(line, [_cell(cell) for cell in cells])
+        row = Row(line, [_cell(cell, number) for cell in cells])
         for column, reason in faults.get(line, ()):
             row.cells.extend([""] * (column + 1 - len(row.cells)))
             row.cells[column] = Faulty(reason)
@@ -67,7 +78,7 @@ def _rows(sheet, header_line, faults):
         yield row
 
 
-def _cell(cell):
+def _cell(cell, number=Decimal):
     """A cell as str, Decimal or date. A number keeps the 15 digits that Excel shows of it."""
     if isinstance(cell, str):
         return cell
@@ -78,7 +89,7 @@ def _cell(cell):
             return Faulty(
                 f"{cell:.0f} has more than the 15 digits Excel keeps; format the column as text and type again."
             )
-        return Decimal(f"{cell:.15g}")
+        return number(f"{cell:.15g}")
     if isinstance(cell, datetime):
         return cell.date()
     return cell if isinstance(cell, date) else str(cell)
@@ -88,7 +99,8 @@ def _cell(cell):
 
 
 def _measure(archive):
-    """Walk every part before it is opened; {row: [(column, reason)]} of the first sheet's unusable cells."""
+    """Walk every part before it is opened; ({row: [(column, reason)]} of the first sheet's unusable
+    cells, whether its days count from 1904)."""
     parts = {part.filename: part for part in archive.infolist()}
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts.values()) > MAX_UNPACKED_BYTES:
         raise Unreadable("The workbook unpacks to more than 100 MB. Copy the rows into a new workbook, or save as CSV.")
@@ -104,7 +116,7 @@ def _measure(archive):
     for name in parts:
         if name.lower().endswith("sharedstrings.xml"):
             _walk(archive, name, texts)
-    first = _first_sheet(archive)
+    first, since_1904 = _first_sheet(archive)
     faults = {}
     for name in parts:
         if name == first or (name.startswith("xl/worksheets/") and name.endswith(".xml")):
@@ -112,18 +124,19 @@ def _measure(archive):
             _walk(archive, name, sheet)
             if name == first:
                 faults = sheet.faults
-    return faults
+    return faults, since_1904
 
 
 def _first_sheet(archive):
-    """The part that holds the workbook's first sheet."""
-    book, links = _Attributes("sheet"), _Attributes("Relationship")
+    """(the part that holds the workbook's first sheet, whether its days count from 1904)."""
+    book, links = _Attributes("sheet", "workbookPr"), _Attributes("Relationship")
     _walk(archive, "xl/workbook.xml", book)
+    since_1904 = any(found.get("date1904") in ("1", "true") for found in book.found)
     _walk(archive, "xl/_rels/workbook.xml.rels", links)
-    wanted = next((value for name, value in book.found[0].items() if name.endswith("id") and ":" in name), None)
+    ids = [value for sheet in book.found for name, value in sheet.items() if name.endswith(":id")]
     for link in links.found:
-        if link.get("Id") == wanted:
-            return posixpath.normpath(posixpath.join("/xl", link["Target"])).lstrip("/")
+        if ids and link.get("Id") == ids[0]:
+            return posixpath.normpath(posixpath.join("/xl", link["Target"])).lstrip("/"), since_1904
     raise KeyError("it has no sheet")
 
 
@@ -147,13 +160,13 @@ def _refuse_doctype(*_):
 
 
 class _Attributes:
-    """Collects the attributes of one kind of element."""
+    """Collects the attributes of some kinds of element."""
 
-    def __init__(self, tag):
-        self.tag, self.found = tag, []
+    def __init__(self, *tags):
+        self.tags, self.found = tags, []
 
     def start(self, tag, attributes):
-        if tag == self.tag:
+        if tag in self.tags:
             self.found.append(attributes)
 
     def end(self, tag):
@@ -184,7 +197,7 @@ class _Sheet:
     def __init__(self, lengths):
         self.lengths, self.faults = lengths, {}
         self.row = self.column = self.rows = self.used = 0
-        self.kind, self.has_formula, self.has_value, self.value = "", False, False, ""
+        self.kind, self.has_formula, self.has_value, self.in_value, self.value = "", False, False, False, ""
 
     def start(self, tag, attributes):
         if tag == "c":
@@ -195,16 +208,20 @@ class _Sheet:
         elif tag == "f":
             self.has_formula = True
         elif tag in ("v", "is"):
-            self.has_value = True
+            self.in_value = True
         elif tag == "row":
             self.row = int(attributes.get("r", self.row + 1))
             self.column = -1
 
     def text(self, text):
-        if self.kind == "s":
-            self.value += text
+        if self.in_value and text.strip():
+            self.has_value = True
+            if self.kind == "s":
+                self.value += text
 
     def end(self, tag):
+        if tag in ("v", "is"):
+            self.in_value = False
         if tag != "c" or not (self.has_value or self.has_formula):
             return
         if self.column >= MAX_COLUMNS:
