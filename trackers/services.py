@@ -71,12 +71,7 @@ def current(tracker):
 
 def _only_saved_again(tracker, outside):
     """Whether a foreign copy says what Lendbook wrote last: same tracker and version, no input and no formula differs."""
-    return (
-        outside.tracker_id == str(tracker.uid)
-        and outside.version == tracker.version
-        and not (outside.altered or outside.unreadable or outside.foreign_formulas)
-        and outside.cells == outside.baseline
-    )
+    return outside.tracker_id == str(tracker.uid) and outside.version == tracker.version and outside.is_as_written
 
 
 def contents_of(tracker):

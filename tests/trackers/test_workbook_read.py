@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import random
 import zipfile
 from datetime import date
 from decimal import Decimal
@@ -285,9 +286,19 @@ def test_a_far_cell_is_refused_by_name(cell):
 
 def test_too_many_cells_are_refused():
     row = b"".join(b'<c r="A1"/>' for _ in range(40_000))
-    refused(
-        with_sheet(original(), b"</sheetData>", b'<row r="1">%b</row></sheetData>' % row), "cells, more than 1,200 rows"
-    )
+    refused(with_sheet(original(), b"</sheetData>", b'<row r="1">%b</row></sheetData>' % row), "more than 36,000 cells")
+
+
+@pytest.mark.parametrize("open_tag", [b'<c r="A1">', b'<c r="A1"><is><t>', b'<row r="1">'])
+def test_tags_that_never_close_are_refused_without_searching_for_ever(open_tag):
+    for data in (original(), new_workbook()):
+        refused(with_sheet(data, b"<sheetData>", b"<sheetData>" + open_tag * 30_000), "is not XML")
+
+
+def test_a_part_too_large_for_a_tracker_is_refused():
+    large = parts(new_workbook())[SHEET] + b" " * package.MAX_PART_BYTES
+    noise = {f"xl/media/{n}.bin": random.Random(n).randbytes(100_000) for n in range(4)}
+    refused(with_parts(new_workbook(), {SHEET: large, **noise}), "16 MB is the most")
 
 
 def test_reading_that_takes_too_long_is_refused(monkeypatch):

@@ -66,7 +66,9 @@ def _opened(data: bytes, contents: Contents) -> Opened:
     """A workbook of ours whose contents are known."""
     package, name = Package(data), contents.layout.sheet_name
     path = package.sheets[name]
-    return Opened(package, SheetXml.of(package, path), name, path, package.sheets.get(HIDDEN_SHEET), contents)
+    return Opened(
+        package, SheetXml.of(package, path, is_trusted=True), name, path, package.sheets.get(HIDDEN_SHEET), contents
+    )
 
 
 @lru_cache(maxsize=1)

@@ -84,6 +84,13 @@ class Contents:
                 cells[f"{letter[name]}{row}"] = value
         return cells
 
+    @property
+    def is_as_written(self) -> bool:
+        """Whether a file read thoroughly says what Lendbook last wrote into it, every input and every formula: then a
+        spreadsheet program merely saved it, and it is simply the tracker's next version."""
+        is_sound = not (self.altered or self.unreadable or self.foreign_formulas)
+        return is_sound and self.baseline is not None and self.cells == self.baseline
+
     def rows(self) -> list[dict[str, object]]:
         """One mapping a day, with the fields of every kind; amounts Decimal with two places, None where blank."""
         figures, layout = self.figures, self.layout

@@ -15,6 +15,7 @@ from trackers.workbook.layouts import AMOUNT, COUNT, DAY, LAYOUTS, ON, Layout
 from trackers.workbook.package import MAIN, Package
 from trackers.workbook.sheetxml import SheetXml, text_cell, value_of
 
+_FIRST_INPUTS_ROW = b'<row r="7"'
 _PIECE_LENGTH = 12_000
 """Characters of JSON begun in one cell; with one longest text on top a piece stays below a cell's 32,767."""
 
@@ -32,12 +33,15 @@ class Hidden:
     baseline: dict[str, Decimal | int | str | date]
 
 
-def read_hidden(package: Package, path: str, *, with_baseline: bool) -> Hidden:
-    """Read the hidden sheet, the baseline only when asked for (it is empty otherwise: a stored workbook needs none).
+def read_hidden(package: Package, path: str, *, is_trusted: bool) -> Hidden:
+    """Read the hidden sheet; of a trusted, stored file without the baseline, which only a person's copy is compared to.
 
     Raises UnsafeFile when somebody changed it beyond reading.
     """
-    cells = SheetXml.of(package, path).cells()
+    sheet = SheetXml.of(package, path, is_trusted=is_trusted)
+    if is_trusted:
+        sheet.body = sheet.body.partition(_FIRST_INPUTS_ROW)[0]
+    cells = sheet.cells()
     said: dict[str, list[str]] = {}
     row = 1
     while f"A{row}" in cells:
@@ -53,7 +57,7 @@ def read_hidden(package: Package, path: str, *, with_baseline: bool) -> Hidden:
             last_day=int(said["last_day"][0]),
             skipped_weekdays=frozenset(int(day) for day in said["skipped_weekdays"][0].split(",") if day),
             holidays=frozenset(date.fromisoformat(day) for day in said["holidays"][0].split(",") if day),
-            baseline=dict(_baseline(layout, said.get("inputs", []))) if with_baseline else {},
+            baseline=dict(_baseline(layout, said.get("inputs", []))) if not is_trusted else {},
         )
     except (KeyError, ValueError, ArithmeticError, AttributeError, TypeError):
         raise UnsafeFile(

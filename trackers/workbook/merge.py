@@ -96,16 +96,6 @@ def compare(
     )
 
 
-def is_resaved(stored: Contents, found: Contents) -> bool:
-    """Whether a file found in the stored one's place, read thoroughly, was merely saved by a spreadsheet program: every
-    input and every formula is as it was, so it is simply the tracker's next version."""
-    return (
-        not (found.altered or found.unreadable or found.foreign_formulas)
-        and _foreign(stored, found) is None
-        and found.cells == stored.cells == found.baseline
-    )
-
-
 def edits_of(changes: Iterable[Change]) -> tuple[dict[int, dict[str, Value | None]], dict[str, Value | None]]:
     """Confirmed changes as patch takes them: (days, parameters)."""
     days: dict[int, dict[str, Value | None]] = {}

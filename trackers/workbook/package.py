@@ -21,6 +21,8 @@ MAX_FILE_BYTES = 5 * 1024 * 1024
 MAX_UNPACKED_BYTES = 50 * 1024 * 1024
 MAX_MEMBERS = 200
 MAX_RATIO = 100
+MAX_PART_BYTES = 16 * 1024 * 1024
+"""The largest part that is read as XML: a sheet of the most cells, every one with a long note, stays below it."""
 MAX_SECONDS = 5.0
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -42,6 +44,11 @@ SAVE_AS_XLSX = "Open it in Excel or LibreOffice, save it as 'Excel Workbook (.xl
 def parse_xml(part: bytes, name: str) -> etree._Element:
     """The root of an XML part. Raises UnsafeFile for broken XML and for anything that declares entities."""
     _refuse_entities(part, name)
+    if len(part) > MAX_PART_BYTES:
+        raise UnsafeFile(
+            f"The workbook's part {name} unpacks to {len(part) / 1024**2:.1f} MB, {MAX_PART_BYTES // 1024**2} MB is the "
+            "most: it is not a tracker."
+        )
     try:
         root = etree.fromstring(part, _PARSER)
     except etree.XMLSyntaxError as error:

@@ -5,13 +5,12 @@ import re
 
 from trackers.workbook.amounts import number_text
 from trackers.workbook.contents import Contents
+from trackers.workbook.errors import CannotPatch
 from trackers.workbook.package import Package
 from trackers.workbook.sheetxml import decoded
 
-_REFERENCE = re.compile(
-    rb"<((?:\w+:)?)f>([^<]*)</\1f>(?:\s*<\1(num|str)Cache>(.*?)</\1\3Cache>)?(?=\s*(?:<\1extLst|</\1(?:num|str)Ref>))",
-    re.DOTALL,
-)
+_REFERENCE = re.compile(rb"f>([^<]+)</((?:\w+:)?)f>")
+_CACHE = re.compile(rb"\s*<(?:\w+:)?(num|str)Cache>")
 _FORMAT = re.compile(rb"<(?:\w+:)?formatCode>.*?</(?:\w+:)?formatCode>", re.DOTALL)
 
 
@@ -35,38 +34,41 @@ def _redrawn(part: bytes, sheet_name: str, old: Contents, new: Contents) -> byte
     for field in ("day", "cumulative", "expected"):
         letter = layout.letter[field]
         drawn[f"'{quoted}'!{letter}{layout.first_row}:{letter}{layout.row(old.last_day)}"] = field
-    met = set()
     is_same_term = old.last_day == new.last_day and old.terms == new.terms
-
-    def redraw(match: re.Match) -> bytes:
-        reference = html.unescape(decoded(match[2]))
-        field = drawn.get(reference.replace("$", ""))
+    out, done, met = [], 0, set()
+    for match in _REFERENCE.finditer(part):
+        field = drawn.get(html.unescape(decoded(match[1])).replace("$", ""))
         if field is None:
-            return match[0]
+            continue
         met.add(field)
         if field != "cumulative" and is_same_term:
-            return match[0]
+            continue
         numbers = range(new.last_day + 1) if field == "day" else new.figures.columns[field]
-        grown = re.sub(rb"\d+$", str(layout.row(new.last_day)).encode(), match[2])
-        return _reference(match, grown, [str(number) if field == "day" else number_text(number) for number in numbers])
+        values = [str(number) if field == "day" else number_text(number) for number in numbers]
+        reference = re.sub(rb"\d+$", str(layout.row(new.last_day)).encode(), match[1])
+        end, cache = _cache(part, match, values)
+        out += part[done : match.start(1)], reference, part[match.end(1) : match.end()], cache
+        done = end
+    return b"".join(out) + part[done:] if {"cumulative", "expected"} <= met else None
 
-    redrawn = _REFERENCE.sub(redraw, part)
-    return redrawn if {"cumulative", "expected"} <= met else None
 
-
-def _reference(match: re.Match, reference: bytes, values: list[str]) -> bytes:
-    """A series' reference and its cache of points, under the prefix that the part uses."""
-    prefix, kind = match[1], match[3] or b"num"
-    form = _FORMAT.search(match[4] or b"")
+def _cache(part: bytes, reference: re.Match, values: list[str]) -> tuple[int, bytes]:
+    """Where the cache of points after a reference ends, and the new one, under the prefix that the part uses."""
+    prefix, start = reference[2], reference.end()
+    opening = _CACHE.match(part, start)
+    kind = opening[1] if opening else b"num"
+    closing = b"</%b%bCache>" % (prefix, kind)
+    end = part.find(closing, start) + len(closing) if opening else start
+    if end < start:
+        raise CannotPatch("The chart's cached points have no end.")
+    form = _FORMAT.search(part, start, end)
     form = form[0] if form else (b"<%bformatCode>General</%bformatCode>" % (prefix, prefix) if kind == b"num" else b"")
     text = prefix.decode()
     points = "".join(
-        f'<{text}pt idx="{place}"><{text}v>{value}</{text}v></{text}pt>' for place, value in enumerate(values)
+        [f'<{text}pt idx="{place}"><{text}v>{value}</{text}v></{text}pt>' for place, value in enumerate(values)]
     )
-    return b'<%bf>%b</%bf><%b%bCache>%b<%bptCount val="%d"/>%b</%b%bCache>' % (
-        *(prefix, reference, prefix),
-        *(prefix, kind, form, prefix, len(values), points.encode(), prefix, kind),
-    )
+    cache = b'<%b%bCache>%b<%bptCount val="%d"/>%b%b'
+    return end, cache % (prefix, kind, form, prefix, len(values), points.encode(), closing)
 
 
 def calculation_chain(package: Package, sheet_name: str, old: Contents, new: Contents) -> dict[str, bytes]:

@@ -44,9 +44,6 @@ def patch(
     old = opened.contents
     if opened.hidden_path is None:
         raise CannotPatch("The workbook was not written by Lendbook: adopt it first.")
-    if old.unreadable:
-        refusal = old.unreadable[0]
-        raise CannotPatch(f"{refusal.cell} cannot be read ({refusal.reason}) and would be lost.")
     replaced = {"version": old.version + 1 if version is None else version}
     if skipped_weekdays is not None:
         replaced["skipped_weekdays"] = skipped_weekdays
@@ -61,6 +58,9 @@ def write(opened: Opened, new: Contents) -> Patched:
 
     Raises CannotPatch when the file holds what could not be kept right.
     """
+    if opened.contents.unreadable:
+        refusal = opened.contents.unreadable[0]
+        raise CannotPatch(f"{refusal.cell} cannot be read ({refusal.reason}) and would be lost.")
     package = opened.package
     parts = {opened.sheet_path: SheetChange(opened, new).part()}
     if opened.hidden_path:

@@ -4,10 +4,11 @@ Figures are never read: they are computed from the inputs, so a stale or missing
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from trackers.schedule import MAX_DAY, Terms, TermsError
 from trackers.workbook.amounts import from_serial, read_amount, read_count, read_date
@@ -17,7 +18,7 @@ from trackers.workbook.formulas import FormulaCheck
 from trackers.workbook.hidden import Hidden, read_hidden
 from trackers.workbook.layouts import AMOUNT, COUNT, DAY, HIDDEN_SHEET, LAYOUTS, ON, TEXT, Layout
 from trackers.workbook.package import Package
-from trackers.workbook.sheetxml import CellValue, Error, SheetXml, row_number, style_of, value_of
+from trackers.workbook.sheetxml import CELL, CellValue, Error, SheetXml, row_number, style_of, value_of
 
 Cells = dict[str, tuple[bytes, bytes]]
 _NAME_TO_BE = "[Enter Name Here]"
@@ -55,10 +56,10 @@ def open_workbook(data: bytes, *, thorough: bool = False) -> Opened:
     hidden_path = package.sheets.get(HIDDEN_SHEET)
     if hidden_path is None:
         return _open_original(package)
-    hidden = read_hidden(package, hidden_path, with_baseline=thorough)
+    hidden = read_hidden(package, hidden_path, is_trusted=not thorough)
     name = _sheet_name(package, hidden.layout)
     path = package.sheets[name]
-    sheet = SheetXml.of(package, path)
+    sheet = SheetXml.of(package, path, is_trusted=not thorough)
     contents = _check_all(sheet, hidden, package) if thorough else _read_inputs(sheet, hidden, package)
     return Opened(package, sheet, name, path, hidden_path, contents)
 
@@ -100,33 +101,38 @@ def missing_headers(cells: Cells, layout: Layout, package: Package) -> list[str]
 def _read_inputs(sheet: SheetXml, hidden: Hidden, package: Package) -> Contents:
     """The inputs of a sheet whose form is known: one pass that looks at filled input cells only."""
     layout = hidden.layout
-    letters = "".join(sorted({column.letter for column in layout.inputs} | {"B"}))
-    pattern = re.compile(rb'<c r="([%b])(\d+)"([^>/]*)>(.*?)</c>' % letters.encode(), re.DOTALL)
-    found = (
-        (f"{letter.decode()}{row.decode()}", letter.decode(), int(row), attributes, content)
-        for letter, row, attributes, content in pattern.findall(sheet.body)
-    )
+    head, _, table = sheet.body.partition(b'<row r="%d"' % layout.header_row)
+    found = _filled_cells(b"B").findall(head)
+    found += _filled_cells("".join(column.letter for column in layout.inputs).encode()).findall(table)
     return _strict_contents(found, hidden, package)
 
 
-def _strict_contents(found: Iterator[tuple], hidden: Hidden, package: Package) -> Contents:
+@lru_cache(maxsize=8)
+def _filled_cells(letters: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb'<c r="([%b])(\d+)"([^>/]*)>(.*?)</c>' % letters, re.DOTALL)
+
+
+def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden: Hidden, package: Package) -> Contents:
+    """The contents that cells say, given as (column, row, attributes, content)."""
     layout = hidden.layout
-    parameter_at = {parameter.cell: parameter for parameter in layout.parameters}
-    column_at = {column.letter: column for column in layout.inputs}
+    parameter_at = {parameter.cell.encode(): parameter for parameter in layout.parameters}
+    column_at = {column.letter.encode(): column for column in layout.inputs}
     parameters: dict[str, Value] = {}
     days: dict[int, dict[str, Value]] = {}
     unreadable, with_formula = [], []
     known: dict[tuple[str, bytes, bytes], Value | None] = {}
-    first, last = layout.first_row, layout.row(hidden.last_day)
-    for cell, letter, row, attributes, content in found:
-        in_table = first <= row <= last and letter in column_at
-        place = column_at[letter] if in_table else parameter_at.get(cell)
-        if place is None or not content:
+    first = layout.first_row
+    for letter, row, attributes, content in found:
+        day = int(row) - first
+        in_table = day >= 0
+        place = column_at.get(letter) if in_table else parameter_at.get(letter + row)
+        if place is None or not content or day > hidden.last_day:
             continue
         if b"<f" in content:
-            with_formula.append(cell)
+            with_formula.append((letter + row).decode())
         seen = place.holds, attributes, content
         if seen not in known:
+            cell = (letter + row).decode()
             try:
                 known[seen] = strict_value(place.holds, cell, attributes, content, package)
             except InputError as error:
@@ -136,7 +142,7 @@ def _strict_contents(found: Iterator[tuple], hidden: Hidden, package: Package) -
         if value is None:
             continue
         if in_table:
-            days.setdefault(row - first, {})[place.field] = value
+            days.setdefault(day, {})[place.field] = value
         else:
             parameters[place.field] = value
     return Contents(
@@ -195,8 +201,8 @@ def _check_all(sheet: SheetXml, hidden: Hidden, package: Package) -> Contents:
     last_row = row_number(moved.cell) - 1 if moved else layout.row(hidden.last_day)
     if moved:
         cells = {cell: held for cell, held in cells.items() if row_number(cell) <= last_row}
-    as_found = ((cell, cell.rstrip("0123456789"), row_number(cell), *held) for cell, held in cells.items())
-    contents = _strict_contents(as_found, hidden, package)
+    found = (cell[1:] for cell in CELL.findall(sheet.body) if int(cell[2]) <= last_row)
+    contents = _strict_contents(found, hidden, package)
     package.tick()
     altered = [moved] if moved else []
     check = FormulaCheck(layout, _terms_as_written(hidden), hidden.last_day)

@@ -84,17 +84,17 @@ class SheetChange:
         """The rows through the old last day with every formula as it shall be and its new value."""
         kind, last = self.layout.kind, self.old.last_day
         pattern = _formula_pattern(kind)
-        stood = _formulas(kind, last, self.old_skipped, last)
+        stood = list(_formulas(kind, last, self.old_skipped, last))
         pieces = pattern.split(table)
-        if pieces[2::3] != list(stood) or b"".join(pieces[1::3]).count(b' t="') != 1:
+        if pieces[2::3] != stood or b"".join(pieces[1::3]).count(b' t="') != 1:
             pieces = pattern.split(self._in_own_form(table))
-            if pieces[2::3] != list(stood):
+            if pieces[2::3] != stood:
                 raise CannotPatch("The formulas of the sheet are not in their order.")
         shall = _formulas(kind, last, self.new_skipped and self.new_skipped[: last + 1], self.new.last_day)
-        pieces[2::3] = [
-            b"%b<v>%b</v></c>" % (formula, value) for formula, value in zip(shall, self._values_in_order(), strict=True)
-        ]
-        return b"".join(pieces)
+        values = self._values_in_order()
+        filled = [b"<v>"] * (5 * len(values) + 1)
+        filled[0::5], filled[1::5], filled[2::5], filled[4::5] = pieces[0::3], pieces[1::3], shall, values
+        return b"".join(filled)
 
     def _values_in_order(self) -> list[bytes]:
         """The values of the summary and of the old table's formulas, in the sheet's order."""
@@ -260,7 +260,7 @@ def _formula_pattern(kind: str) -> re.Pattern[bytes]:
     letters = "".join(column.letter for column in layout.computed)
     tens, units = divmod(layout.first_row, 10)
     table = rf"[{letters}](?:{tens}[{units}-9]|[{tens + 1}-9]\d|\d{{3,}})"
-    cell = rf'(<c r="(?:{summary}|{table})"[^>/]*>)(<f>[^<]*</f>)<v>[^<]*</v></c>'
+    cell = rf'(<c r="(?:{summary}|{table})"[^>/]*>)(<f>[^<]*</f>)<v>[^<]*(?=</v></c>)'
     return re.compile(cell.encode())
 
 
