@@ -99,6 +99,13 @@ def may(user, book, action):
     return action in _MAY.get(role_in(user, book), ())
 
 
+def may_correct(user, row):
+    """Whether the user may edit, bin, restore or reverse an entry or transfer: an agent only his own, on open days."""
+    if role_in(user, row.book_id) == Role.AGENT and (row.created_by_id != user.pk or row.book.is_closed_on(row.date)):
+        return False
+    return may(user, row.book_id, POST)
+
+
 def visible(rows, user, book=None):
     """The part of a queryset (or model) that the user may see; within one book where it is given."""
     queryset = rows._default_manager.all() if isinstance(rows, type) else rows

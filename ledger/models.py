@@ -100,6 +100,9 @@ class BookMember(models.Model):
     book = models.ForeignKey(Book, models.CASCADE, related_name="members", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="book_members")
     role = models.CharField(max_length=10, choices=Role)
+    made_login = models.BooleanField(
+        default=False, editable=False, help_text="The login was made for this book; its owner may reset the password."
+    )
     history = HistoricalRecords()
 
     class Meta:

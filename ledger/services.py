@@ -242,6 +242,11 @@ def _locked(row):
     return rows.get(pk=row.pk)
 
 
+def says(row, values):
+    """Whether an entry or transfer says all of `values` {field: value}; an adjustment, what it was before it moved."""
+    return all(_stands(row, name, value) for name, value in values.items())
+
+
 def _stands(row, name, value):
     """Whether the row says `value` already, by itself or by what it was before it became an adjustment."""
     if name in ("narration", "reference", "subcategory"):
@@ -582,5 +587,5 @@ def _date_fault(row, allow_future):
         row.book.closed_through + timedelta(days=1) if row.adjusts_date and row.book.closed_through else None
     )
     if not allow_future and row.date > row.book.today() and row.date != first_open_date:
-        return f"{row.date:%d-%m-%Y} is in the future; confirm it if it is meant."
+        return ValidationError(f"{row.date:%d-%m-%Y} is in the future; confirm it if it is meant.", code="future")
     return None

@@ -134,6 +134,12 @@ class LendbookAdminSite(admin.AdminSite):
 
         return access.works_in_the_office(request.user)
 
+    def login(self, request, extra_context=None):
+        from lendbook.login import LoginForm
+
+        self.login_form = LoginForm
+        return super().login(request, extra_context)
+
     def each_context(self, request):
         """What the frame needs on every page; lists of apps and models are made only where a page shows them."""
         from ledger import access

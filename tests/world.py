@@ -3,11 +3,13 @@
 Charlie owns another book, and must never see a row of Main Street's.
 """
 
+import functools
 from datetime import date
 from decimal import Decimal
 from types import SimpleNamespace
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 
 from ledger import services
 from ledger.models import Account, Book, Category, Role
@@ -17,10 +19,15 @@ PASSWORD = "one-long-password"
 
 def person(name, **fields):
     """A login of that name with PASSWORD."""
-    user = get_user_model()(username=name, **fields)
-    user.set_password(PASSWORD)
+    user = get_user_model()(username=name, password=_hashed(), **fields)
     user.save()
     return user
+
+
+@functools.cache
+def _hashed():
+    """PASSWORD hashed once: argon2 is slow on purpose."""
+    return make_password(PASSWORD)
 
 
 def book(slug="main-street", opening="50000", begins_on=None, owner=None, accounts=None):

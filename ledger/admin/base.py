@@ -42,7 +42,7 @@ class BookForm(ModelForm):
 
     def _refuse(self, refusal):
         """Put a service's ValidationError at its fields, and on top of the form where it names none of them."""
-        for name, faults in getattr(refusal, "error_dict", {None: refusal.error_list}).items():
+        for name, faults in (getattr(refusal, "error_dict", None) or {None: refusal.error_list}).items():
             self.add_error(name if name in self.fields else None, faults)
 
     def _get_validation_exclusions(self):

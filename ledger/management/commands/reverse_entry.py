@@ -1,0 +1,47 @@
+"""Reverse an entry: post the same amount against its category."""
+
+from ledger import access, services
+from ledger.dates import parse_date
+from ledger.management.base import LedgerCommand, Refused, add_book, add_user, find_book, find_user
+from ledger.models import LedgerEntry
+from lendbook.money import rupees
+
+
+class Command(LedgerCommand):
+    help = "Post the reversal of an entry, today or on --date, never on a closed day. A second run posts nothing more."
+
+    def add_options(self, parser):
+        parser.add_argument("entry", type=int, metavar="ENTRY", help="the entry's number")
+        add_book(parser, required=False)
+        parser.add_argument("--date", metavar="D")
+        parser.add_argument("--reason", default="")
+        add_user(parser)
+
+    def act(self, **options):
+        entries = LedgerEntry.objects.select_related("book")
+        if options["book"]:
+            entries = entries.filter(book=find_book(options["book"]))
+        number = options["entry"]
+        entry = entries.filter(pk=number).first() if abs(number) < 2**63 else None
+        if entry is None:
+            raise Refused(f"There is no entry {number}{' in ' + options['book'] if options['book'] else ''}.")
+        back = services.reverse(
+            entry,
+            date=options["date"] and parse_date(options["date"]),
+            reason=options["reason"],
+            user=find_user(options["user"], entry.book, access.POST),
+        )
+        self.answer(
+            {
+                "id": back.pk,
+                "reverses": entry.pk,
+                "book": entry.book.slug,
+                "date": back.date,
+                "category": back.category.name,
+                "account": back.account.name,
+                "amount": back.amount,
+                "narration": back.narration,
+            },
+            f"{back.date:%d-%m-%Y}: {back.category} {rupees(back.amount)} taken back; "
+            f"entry {back.pk} reverses {entry.pk}.",
+        )
