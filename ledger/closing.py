@@ -13,15 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import daybook, services
-from ledger.models import (
-    Account,
-    AccountTransfer,
-    Category,
-    DayClose,
-    DayCloseCount,
-    Direction,
-    LedgerEntry,
-)
+from ledger.models import Account, Category, DayClose, DayCloseCount, Direction
 from lendbook.money import ZERO, money_fault
 
 NOTES = (500, 200, 100, 50, 20, 10, 5, 2, 1)
@@ -169,14 +161,6 @@ def reopen_day(book, date, *, user=None, reason):
     for close in closes:
         close.reopened_by, close.reopened_at, close.reopen_reason = user, timezone.now(), reason
         services.save(close, user, "Reopened")
-    book.closed_through = None if _is_before_everything(book, date) else date - timedelta(days=1)
+    book.closed_through = date - timedelta(days=1)
     services.save(book, user, f"Reopened from {date}", fields=["closed_through"])
     return closes
-
-
-def _is_before_everything(book, date):
-    """Whether nothing of the book lies before `date`, so that with it reopened no day is left closed."""
-    if book.begins_on:
-        return date <= book.begins_on
-    moved = (model.objects.filter(book=book, date__lte=date) for model in (LedgerEntry, AccountTransfer))
-    return not any(rows.exists() for rows in moved)

@@ -22,7 +22,18 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from ledger.models import Account, AccountDay, Book, DayBook, DayBookDetail, DayChange, TransactionType
+from ledger.models import (
+    Account,
+    AccountDay,
+    AccountTransfer,
+    Book,
+    DayBook,
+    DayBookDetail,
+    DayChange,
+    DayClose,
+    LedgerEntry,
+    TransactionType,
+)
 from lendbook.money import ZERO, to_paise
 
 logger = logging.getLogger(__name__)
@@ -63,12 +74,25 @@ def record_changes(book_id, dates):
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("A change and its outbox rows belong in one transaction.")
     DayChange.objects.bulk_create([DayChange(book_id=book_id, date=date) for date in dates], batch_size=1000)
-    closed_through = share_book(book_id).closed_through
-    if closed_through is not None:
-        for date in sorted(dates, key=lambda date: (date is not None, date)):
-            if date is None or date <= closed_through:
-                raise ClosedDay(date, closed_through)
+    book = share_book(book_id)
+    if None in dates and _opening_is_closed(book):
+        raise ClosedDay(None, book.closed_through)
+    closed = [date for date in dates if date is not None and book.is_closed_on(date)]
+    if closed:
+        raise ClosedDay(min(closed), book.closed_through)
     transaction.on_commit(functools.partial(wake_worker, book_id))
+
+
+def _opening_is_closed(book):
+    """Whether an opening balance counts in a closed day. Reopening the first day leaves only empty ones before it."""
+    if book.closed_through is None:
+        return False
+    closed = {"book": book, "date__lte": book.closed_through}
+    return (
+        DayClose.objects.filter(reopened_at=None, **closed).exists()
+        or LedgerEntry.objects.filter(**closed).exists()
+        or AccountTransfer.objects.filter(**closed).exists()
+    )
 
 
 def share_book(book_id):
