@@ -4,26 +4,37 @@ PY = .venv/bin/python
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/15
 
+# Checks of settings need an instance; this one is thrown away.
+IN_SCRATCH = LENDBOOK_DATA_DIR=$$(mktemp -d)
+
 .PHONY: run test test-postgres lint format bench lock
 
-.venv/installed: requirements.txt requirements-dev.txt
+.venv/runs: requirements.txt
 	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/tests: .venv/runs requirements-dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
 	@touch $@
 
-test: .venv/installed
+run: .venv/runs
+	@exec $(PY) manage.py serve
+
+test: .venv/tests
 	$(PY) -m pytest -n 2 --dist loadfile
 
-test-postgres: .venv/installed
+test-postgres: .venv/tests
 	TEST_DATABASE_URL=$(TEST_DATABASE_URL) TEST_REDIS_URL=$(TEST_REDIS_URL) $(PY) -m pytest -n 2 --dist loadfile
 
-lint: .venv/installed
+lint: .venv/tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	LENDBOOK_INSTANCE=testing $(PY) manage.py makemigrations --check --dry-run
-	LENDBOOK_INSTANCE=testing $(PY) manage.py check
+	$(IN_SCRATCH) LENDBOOK_INSTANCE=testing $(PY) manage.py makemigrations --check --dry-run
+	$(IN_SCRATCH) LENDBOOK_INSTANCE=testing $(PY) manage.py check --database default
+	$(IN_SCRATCH) LENDBOOK_INSTANCE=prod ALLOWED_HOSTS=books.example.in $(PY) manage.py check --deploy --fail-level WARNING
 
-format: .venv/installed
+format: .venv/tests
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 

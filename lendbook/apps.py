@@ -15,8 +15,11 @@ class LendbookConfig(AppConfig):
     name = "lendbook"
 
     def ready(self):
-        # Django sends post_migrate only for apps with models; the ledger is always there.
+        from lendbook import checks, schedules  # noqa: F401  (checks registers itself)
+
+        # Django sends post_migrate only for apps with models; these two are always there.
         post_migrate.connect(make_cache_table, sender=apps.get_app_config("ledger"))
+        post_migrate.connect(schedules.write, sender=apps.get_app_config("django_q"))
 
 
 class LendbookAdminConfig(AdminConfig):

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from lendbook import instance
 
-env = environ.Env()
+env = ENV = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
@@ -157,7 +157,7 @@ FORMAT_MODULE_PATH = ["lendbook.formats"]
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = BASE_DIR / "staticfiles" if PROD else None  # elsewhere the files are served as they lie
 WHITENOISE_USE_FINDERS = not PROD  # pages work without collectstatic outside prod
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -3,12 +3,14 @@
 from django.contrib import admin
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.urls import include, path, reverse_lazy
-from django.views.generic import RedirectView
 
-from lendbook import home
+from lendbook import health, home, setup
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index"), name="front"),
+    path("", setup.front, name="front"),
+    path("set-up/", setup.set_up, name="set_up"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("books/<slug:slug>/", home.home, name="home"),
     path("books/<slug:slug>/", include("ledger.urls")),
     path(

@@ -1,0 +1,113 @@
+"""Instances are apart: what one of them signed or stored is worth nothing in another; prod refuses what is unsafe."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def manage(data_dir, *command, instance="dev", **environment):
+    """Run manage.py in an instance below `data_dir`; returns the finished process with its text."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env={**kept, "LENDBOOK_DATA_DIR": str(data_dir), "LENDBOOK_INSTANCE": instance, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def shell(data_dir, code, **options):
+    return manage(data_dir, "shell", "--no-imports", "-v0", "-c", code, **options)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"DEBUG": "True"}, "take DEBUG out"),
+        ({"SECRET_KEY": "django-insecure-1"}, "default SECRET_KEY"),
+        ({"SECRET_KEY": "short", "ALLOWED_HOSTS": "books.example.in"}, "default SECRET_KEY"),
+        ({}, "set e.g. ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": "books.example.in, *"}, "and no *"),
+    ],
+)
+def test_prod_refuses_what_is_unsafe_and_says_what_to_set(tmp_path, environment, words):
+    refused = manage(tmp_path, "check", instance="prod", **environment)
+    assert refused.returncode != 0
+    assert words in refused.stderr
+
+
+def test_prod_with_its_host_names_passes_every_deployment_check(tmp_path):
+    checked = manage(
+        tmp_path, "check", "--deploy", "--fail-level", "WARNING", instance="prod", ALLOWED_HOSTS="books.example.in"
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_an_unknown_instance_is_named(tmp_path):
+    assert "must be one of dev, prod, testing" in manage(tmp_path, "check", instance="live").stderr
+
+
+def test_each_instance_makes_its_own_folders_and_key_for_its_owner_alone(tmp_path):
+    keys = set()
+    for instance in ("dev", "testing"):
+        shell(tmp_path, "pass", instance=instance)
+        key = tmp_path / instance / "secret_key"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+        keys.add(key.read_text())
+    assert len(keys) == 2
+
+
+def test_what_one_instance_signed_is_worth_nothing_in_another(tmp_path):
+    signed = shell(tmp_path, "from django.core import signing; print(signing.dumps('a login'))").stdout.strip()
+    read = f"from django.core import signing; print(signing.loads({signed!r}))"
+    assert shell(tmp_path, read).stdout.strip() == "a login"
+    foreign = shell(tmp_path, read, instance="testing")
+    assert "BadSignature" in foreign.stderr
+
+
+def test_a_task_queued_by_one_instance_is_refused_by_another(tmp_path):
+    queued = shell(
+        tmp_path, "from django_q.signing import SignedPackage as p; print(p.dumps({'func': 'os.system'}))"
+    ).stdout.strip()
+    foreign = shell(
+        tmp_path, f"from django_q.signing import SignedPackage as p; p.loads({queued!r})", instance="testing"
+    )
+    assert "BadSignature" in foreign.stderr
+
+
+def test_cookies_cache_and_queue_carry_the_instances_name(tmp_path):
+    told = shell(
+        tmp_path,
+        "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME,"
+        " s.CACHES['default']['KEY_PREFIX'], s.Q_CLUSTER['name'])",
+    ).stdout.split()
+    assert told == ["lendbook_dev_session", "lendbook_dev_csrf", "lendbook-dev", "lendbook-dev"]
+
+
+def test_sqlite_is_set_to_lose_nothing(tmp_path):
+    code = (
+        "from django.db import connection as c; q = c.cursor()\n"
+        "print([q.execute('PRAGMA ' + p).fetchone()[0] for p in ('journal_mode', 'synchronous')],"
+        " c.settings_dict['OPTIONS']['transaction_mode'], c.settings_dict['OPTIONS']['timeout'])"
+    )
+    assert shell(tmp_path, code).stdout.strip() == "['wal', 2] IMMEDIATE 20"
+
+
+def test_a_key_that_others_can_read_fails_the_check(tmp_path):
+    shell(tmp_path, "pass")
+    (tmp_path / "dev" / "secret_key").chmod(0o644)
+    assert "can be read by others" in manage(tmp_path, "check").stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "set LENDBOOK_DATA_DIR" in manage(tmp_path / "file", "check").stderr
