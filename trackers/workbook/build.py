@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from openpyxl import Workbook, load_workbook
+from openpyxl.cell import Cell
 from openpyxl.chart import LineChart, Reference
 from openpyxl.formatting.formatting import ConditionalFormattingList
 from openpyxl.formatting.rule import FormulaRule
@@ -159,15 +160,20 @@ def _draw(sheet: Worksheet, layout: Layout) -> None:
     _draw_band(sheet, "E5:F5", None, _fill(_SUMMARY_COLOUR), 12)
     for parameter in layout.parameters:
         row = parameter.cell[1:]
-        sheet[f"A{row}"].value, sheet[f"A{row}"].font = parameter.label, Font(name="Calibri", bold=True)
+        _draw_label(sheet[f"A{row}"], parameter.label)
         sheet.merge_cells(f"B{row}:C{row}")
         sheet[parameter.cell].fill = _fill(_INPUT_FILL)
     for place, (field, label) in enumerate(layout.summary):
         row = FIRST_SUMMARY_ROW + place
-        sheet[f"E{row}"].value, sheet[f"E{row}"].font = label, Font(name="Calibri", bold=True)
+        _draw_label(sheet[f"E{row}"], label)
         colour = {"pending": "FF0000", "profit": "00B050", "roi": "00B050"}.get(field)
         sheet[f"F{row}"].font = Font(name="Calibri", bold=True, color=colour)
     sheet.freeze_panes = f"C{layout.first_row}"
+
+
+def _draw_label(cell: Cell, text: str) -> None:
+    """A label, in smaller type where its column is narrow: widths are the lenders' own and stay."""
+    cell.value, cell.font, cell.alignment = text, Font(name="Calibri", bold=True), Alignment(shrink_to_fit=True)
 
 
 def _fill(colour: str) -> PatternFill:
@@ -181,7 +187,7 @@ def _draw_band(sheet: Worksheet, cells: str, text: str | None, fill: PatternFill
     cell.alignment = Alignment(horizontal="center", vertical="center")
 
 
-def _draw_day_cell(cell, holds: str, is_input: bool) -> None:
+def _draw_day_cell(cell: Cell, holds: str, is_input: bool) -> None:
     cell.border = _THIN
     if holds == DAY:
         cell.alignment = Alignment(horizontal="center")
