@@ -80,11 +80,11 @@ def place(
         elif product in memory:
             placed.append(Placement(memory[product], product, PRODUCT, 1.0, f"{product} was tagged so before"))
         else:
-            narration = read_narration(row.narration)._replace(product=product)
-            key = narration._replace(reference="")
-            if key not in guesses:
-                guesses[key] = model.guess(narration)
-            placed.append(_guessed(product, guesses[key], answers.get(product), tags))
+            mode, _, upi_id, _, remark = read_narration(row.narration)
+            payee = Narration(mode, product, upi_id, "", remark)
+            if payee not in guesses:
+                guesses[payee] = model.guess(payee)
+            placed.append(_guessed(product, guesses[payee], answers.get(product), tags))
     return placed
 
 

@@ -36,6 +36,10 @@ _VPA = re.compile(r"[\w.\-]{2,}@[a-z][a-z0-9]*", re.I)
 _IFSC = re.compile(r"[a-z]{4}[0o][a-z0-9]{6}", re.I)
 _RRN = re.compile(r"\d{12}")
 _CODE = re.compile(r"(?=.*\d)[a-z0-9*#:]{6,}", re.I)
+_DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"[\d.,:*#x]*\d[\d.,:*#x]*", re.I)
+_UPI_LEAD = re.compile(r"upi(?:ab|ar|out|in)?\b[-/:\s]*(?:(?:out|in)\b)?[-/:\s]*", re.I)
+_GAPS = re.compile(r"[\s_\-,;|]+")
 _CARD = re.compile(r"\d{4,6}[x*]{2,}\d{2,4}|[x*]{4,}\d{2,4}|\d{12,19}", re.I)
 _LEADS = re.compile(
     r"^(?:(?:to|by)\s+transfer[-\s]+(?:inb\s+)?|(?:wdl|dep)\s+tfr\s+|mb:\s*(?:sent|received from)?\s*"
@@ -128,15 +132,34 @@ _PLAIN = frozenset(
 )
 
 
-@lru_cache(maxsize=200_000)
 def read_narration(text: str) -> Narration:
-    """Mode, product, UPI id, reference and remark of one narration; never fails, whatever the text."""
+    """Mode, product, UPI id, reference and remark of one narration; never fails, whatever the text.
+
+    Narrations of one payee differ in their 12-digit reference alone, so they are read once and the reference put in.
+    """
+    match = _ONE_REFERENCE.search(text)
+    if match is None:
+        return _read(text)
+    reference = match[1]
+    read = _read(f"{text[: match.start()]}{_STAND_IN}{text[match.end() :]}")
+    if read.reference == _STAND_IN:
+        return Narration(read.mode, read.product, read.upi_id, reference, read.remark)
+    return _read(text) if _STAND_IN in read.remark or _STAND_IN in read.product or _STAND_IN in read.upi_id else read
+
+
+#: A reference between separators; another number that long behind it leaves the text as it is.
+_ONE_REFERENCE = re.compile(r"(?<=[-/ ])(\d{12})(?=[-/ ]|$)(?!.*\d{12})", re.S)
+_STAND_IN = "100000000001"
+
+
+@lru_cache(maxsize=100_000)
+def _read(text: str) -> Narration:
     text = " ".join(text[:READ_CHARACTERS].split())
     body = _LEADS.sub("", text)
+    if lead := _UPI_LEAD.match(body):
+        return _upi(body[lead.end() :])
     words = [word.upper() for word in re.findall(r"[^\W_]+", body[:200])]
     first, second = (*words[:2], "", "")[:2]
-    if first == "UPI" or first in ("UPIAB", "UPIAR", "UPIOUT", "UPIIN"):
-        return _upi(body)
     if first in (NEFT, RTGS, IMPS, "MMT") or (first == "INB" and second in (NEFT, RTGS, IMPS)):
         return _transfer(body, words)
     if first == "POS":
@@ -165,13 +188,12 @@ def read_narration(text: str) -> Narration:
     return _plain(body, OTHER)
 
 
-def _upi(body: str) -> Narration:
+def _upi(rest: str) -> Narration:
     """UPI-<payee>-<vpa>-<ifsc>-<rrn>-<remark>, UPI/DR/<rrn>/<payee>/<bank>/<vpa>/<remark> and their relatives."""
-    rest = re.sub(r"^upi\w*(?:\s+(?:out|in))?\s*[-/:\s]*", "", body, flags=re.I)
     slashes = "/" in rest.partition("-")[0] or rest.count("/") > rest.count("-")
     parts = [part.strip() for part in rest.split("/" if slashes else "-")]
     upi_id, parts = _take_upi_id(parts, "/" if slashes else "-")
-    reference = next((part for part in parts if _RRN.fullmatch(part)), "")
+    reference = next((part for part in parts if len(part) == 12 and part.isdecimal()), "")
     payee, remark, coded = [], [], False
     for part in parts:
         if part == "" or _is_code(part):
@@ -197,7 +219,7 @@ def _take_upi_id(parts: list[str], joint: str) -> tuple[str, list[str]]:
     A hyphen inside an id (PAYTM-WATERBILL@PAYTM) has cut it into parts: those before the @ without a space belong to
     it, the first part is the payee's.
     """
-    at = next((i for i, part in enumerate(parts) if _VPA.fullmatch(part.replace(" ", ""))), None)
+    at = next((i for i, part in enumerate(parts) if "@" in part and _VPA.fullmatch(part.replace(" ", ""))), None)
     if at is None:
         return "", parts
     start = at
@@ -328,10 +350,13 @@ def _is_charge(words: list[str]) -> bool:
     return bool(_CHARGE_WORDS & set(words[:8])) and words[0] in _CHARGED
 
 
+@lru_cache(maxsize=50_000)
 def _is_code(part: str) -> bool:
     """A number, IFSC, account or mandate: letters and digits without a space, or digits with punctuation."""
+    if not _DIGIT.search(part):
+        return False
     bare = part.replace(" ", "")
-    if _IFSC.fullmatch(bare) or re.fullmatch(r"[\d.,:*#x]*\d[\d.,:*#x]*", bare, re.I):
+    if _NUMBER.fullmatch(bare) or _IFSC.fullmatch(bare):
         return True
     digits = sum(map(str.isdigit, bare))
     return (
@@ -349,9 +374,10 @@ def _reference(body: str) -> str:
     return match[0] if match else ""
 
 
+@lru_cache(maxsize=50_000)
 def _product(name: str) -> str:
     """A payee as one spelling: capitals, single spaces, no codes, no punctuation at the ends."""
-    words = [word for word in re.split(r"[\s_\-,;|]+", name.upper()) if word and not (_is_code(word) and len(word) > 3)]
+    words = [word for word in _GAPS.split(name.upper()) if word and not (len(word) > 3 and _is_code(word))]
     return " ".join(words).strip(" .-/:*&'\"()")[:PRODUCT_CHARACTERS].strip()
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expenses import narration
 from expenses.narration import MODES, name_products, read_narration
 
 
@@ -69,6 +70,11 @@ def test_shapes(text, mode, product, upi_id, reference):
 def test_a_part_of_a_word_is_no_mode(text):
     assert read_narration(text).mode == "Other"
     assert read_narration(text).product == text
+
+
+@given(st.from_regex(r"(UPI|IMPS|ATW|SI|XYZ)([-/ ]([A-Z]{1,5}|[0-9]{11,13}|[a-z]{2}@ybl)){0,6}", fullmatch=True))
+def test_reading_once_for_many_references_changes_nothing(text):
+    assert read_narration(text) == narration._read(text)
 
 
 def test_remark_is_kept():
