@@ -171,6 +171,7 @@ def _book_of(request):
 
 
 def choose_book(request, book):
-    """Take `book` in hand for this session."""
-    request.session[BookMiddleware.SESSION_KEY] = book.pk
+    """Take `book` in hand for this session, which is written only where another one was."""
+    if request.session.get(BookMiddleware.SESSION_KEY) != book.pk:
+        request.session[BookMiddleware.SESSION_KEY] = book.pk
     request._book = book

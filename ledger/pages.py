@@ -13,11 +13,13 @@ from ledger import access
 from ledger.models import Book
 
 
-def book_page(action=access.READ):
+def book_page(*actions):
     """Decorate view(request, book, …) for the address books/<slug>/…: log-in first, a foreign book answers 404.
 
-    Whoever works in the book but may not do `action` there is told so (403). The book becomes the one in hand.
+    Whoever works in the book but may do none of `actions` there (READ where none is named) is told so (403). The book
+    becomes the one in hand.
     """
+    actions = actions or (access.READ,)
 
     def decorate(view):
         @functools.wraps(view)
@@ -25,10 +27,9 @@ def book_page(action=access.READ):
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path(), reverse("admin:login"))
             book = access.get_visible(Book, request.user, slug=slug)
-            if not access.may(request.user, book, action):
+            if not any(access.may(request.user, book, action) for action in actions):
                 raise PermissionDenied("Your role in this book does not allow that; ask its owner.")
-            if request.book != book:
-                access.choose_book(request, book)
+            access.choose_book(request, book)
             response = view(request, book, *args, **kwargs)
             patch_cache_control(response, private=True, no_store=True)
             return response

@@ -44,7 +44,7 @@ PLACES = (
         of_the_five=True,
         also=("admin:ledger_accounttransfer_changelist",),
     ),
-    Place("Day book", "ledger:day_book", "book", "d", ("read",), of_the_five=True),
+    Place("Day book", "ledger:day_book", "book", "d", ("read", "post"), of_the_five=True),
     Place("Close the day", "ledger:close_day", "close", "l", ("close",), of_the_five=True),
     Place("Trackers", "admin:trackers_tracker_changelist", "tracker", "t", ("read", "post")),
     Place("Expenses", "expenses:dashboard", "expenses", "x", ("read",)),
