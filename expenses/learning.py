@@ -88,8 +88,8 @@ def starting_words() -> Words:
 
 _RANK = {"brand": 3, "word": 2, "weak": 1}
 _MAX_PHRASE = 4
-#: Banks cut a payee's name off after 18 to 20 characters.
-CUT_AT = 18
+#: Banks cut a payee's name off after so many characters.
+CUT_AT = (18, 20)
 
 
 def _completed(product: str) -> tuple[str, str, tuple[str, ...]] | None:
@@ -98,7 +98,8 @@ def _completed(product: str) -> tuple[str, str, tuple[str, ...]] | None:
     SRI BALAJI FILLING STAT begins "filling station"; a single word needs five letters. Brands are left out.
     """
     words = words_of(product)
-    if len(product) < CUT_AT or len(words) < 2 or words[-1] in starting_words().names:
+    whole = not CUT_AT[0] <= len(product) <= CUT_AT[1] or len(words) < 2
+    if whole or words[-1] in starting_words().names or words[-1] in _whole_words():
         return None
     for length in (3, 2, 1):
         begun = _beginnings().get(tuple(words[-length:]), {})
@@ -106,6 +107,12 @@ def _completed(product: str) -> tuple[str, str, tuple[str, ...]] | None:
             ((tag, phrase),) = begun.items()
             return "word", tag, phrase
     return None
+
+
+@lru_cache(maxsize=1)
+def _whole_words() -> frozenset[str]:
+    """Every word in a shipped phrase: a payee that ends with one was not cut in it."""
+    return frozenset(word for phrase in starting_words().phrases for word in phrase)
 
 
 @lru_cache(maxsize=1)

@@ -142,9 +142,11 @@ def read_narration(text: str) -> Narration:
         return _read(text)
     reference = match[1]
     read = _read(f"{text[: match.start()]}{_STAND_IN}{text[match.end() :]}")
+    if _STAND_IN in read.product or _STAND_IN in read.upi_id or _STAND_IN in read.remark:
+        return _read(text)
     if read.reference == _STAND_IN:
         return Narration(read.mode, read.product, read.upi_id, reference, read.remark)
-    return _read(text) if _STAND_IN in read.remark or _STAND_IN in read.product or _STAND_IN in read.upi_id else read
+    return _read(text) if _STAND_IN in read.reference else read
 
 
 #: A reference between separators; another number that long behind it leaves the text as it is.

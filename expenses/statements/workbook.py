@@ -115,7 +115,9 @@ def _measure(content: bytes) -> None:
             for name in names:
                 if name not in shared:
                     _measure_part(archive, name, texts)
-    except (zipfile.BadZipFile, NotImplementedError, zipfile.zlib.error, EOFError) as error:
+    except StatementError:
+        raise
+    except Exception as error:  # a damaged archive raises nearly anything in zipfile and zlib
         raise StatementError(
             f"The workbook is damaged ({str(error)[:80]}). Download it again, or choose the bank's CSV export."
         ) from None
