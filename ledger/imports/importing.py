@@ -86,6 +86,7 @@ class Importer:
     options = {}
     all_or_none = True
     example = ()
+    do_not_call_in_templates = True  # pages show the class, and Django would make an instance of it
 
     def __init__(self, book, *, user=None, **options):
         self.book, self.user = book, user

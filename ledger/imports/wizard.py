@@ -196,6 +196,11 @@ def importer_for(job, user=None):
     )
 
 
+def table_of(job):
+    """The Table of a job's upload. Raises Unreadable."""
+    return _opened(job, importer_for(job))
+
+
 def _opened(job, importer):
     try:
         return importer.open(upload_path(job))
@@ -209,7 +214,7 @@ def check_step(job, progress):
     table = _opened(job, importer)
     with Findings(job.parameters["file"]) as found:
         report = importing.check(importer, table, job.parameters["roles"], on_checked=found.add, progress=progress)
-    result = {**_counts(report, table), "found": found.counts}
+    result = {**_counts(report, table), "found": found.counts, "file_warnings": table.warnings}
     return Job.State.ASKS, result
 
 
