@@ -5,6 +5,7 @@ PLACES is the navigation, all of it: a place shows once its page is built and th
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib import admin
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
@@ -134,12 +135,6 @@ class LendbookAdminSite(admin.AdminSite):
 
         return access.works_in_the_office(request.user)
 
-    def login(self, request, extra_context=None):
-        from lendbook.login import LoginForm
-
-        self.login_form = LoginForm
-        return super().login(request, extra_context)
-
     def each_context(self, request):
         """What the frame needs on every page; lists of apps and models are made only where a page shows them."""
         from ledger import access
@@ -164,6 +159,17 @@ class LendbookAdminSite(admin.AdminSite):
             if book and access.may(request.user, book, access.POST)
             else "",
         }
+
+    def login(self, request, extra_context=None):
+        """The log-in page; in dev it shows who the demo people are."""
+        from lendbook.login import LoginForm
+
+        self.login_form, demo = LoginForm, []
+        if settings.INSTANCE == "dev":
+            from lendbook.management.commands.serve import demo_logins
+
+            demo = demo_logins()
+        return super().login(request, {**(extra_context or {}), "demo_logins": demo})
 
     def index(self, request, extra_context=None):
         """The admin's first page is the home page of the book in hand."""

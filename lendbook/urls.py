@@ -4,14 +4,17 @@ from django.contrib import admin
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.urls import include, path, reverse_lazy
 
-from lendbook import health, home, setup
+from lendbook import desk, health, home, search, setup
 
 urlpatterns = [
     path("", setup.front, name="front"),
     path("set-up/", setup.set_up, name="set_up"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("open-book/", desk.open_book, name="open_book"),
     path("books/<slug:slug>/", home.home, name="home"),
+    path("books/<slug:slug>/search/", search.search, name="search"),
+    path("books/<slug:slug>/settings/", desk.settings, name="settings"),
     path("books/<slug:slug>/", include("ledger.urls")),
     path(
         "set-password/<uidb64>/<token>/",
