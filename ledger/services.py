@@ -180,8 +180,7 @@ def _post(model, book, values, source, source_ref, user, adjust, allow_future):
             _open_date(row, adjust)
             check(row, allow_future=allow_future)
             try:
-                with transaction.atomic():
-                    return save(row, user)
+                return save(row, user)
             except IntegrityError as error:
                 existing = _live(model, book, source, source_ref)  # the same submission, a moment earlier
                 if existing is None:
@@ -227,7 +226,7 @@ def edit(row, *, user=None, version=None, adjust=False, allow_future=False, **va
         _open_date(row, adjust)
         check(row, allow_future=allow_future or "date" not in changes)
         row.version += 1
-        return save(row, user)
+        return _save_unless_taken(row, user, "", f"{row.book} holds the same submission already.")
 
 
 # What may be put right on a closed day too: no figure depends on it.
@@ -319,15 +318,9 @@ def restore(row, *, user=None):
         row.deleted_at = None
         row.version += 1
         check(row, allow_future=True)
-        try:
-            with transaction.atomic():
-                save(row, user, "Restored")
-                if row.reversal_of_id:
-                    _mark_reversed(_locked(row.reversal_of), timezone.now(), user)
-        except IntegrityError as error:
-            raise ValidationError(
-                "The same was posted again meanwhile, so this stays in the bin.", code="taken"
-            ) from error
+        _save_unless_taken(row, user, "Restored", "The same was posted again meanwhile, so this stays in the bin.")
+        if row.reversal_of_id:
+            _mark_reversed(_locked(row.reversal_of), timezone.now(), user)
         return row
 
 
@@ -375,11 +368,7 @@ def _reversal_of(row, user, date, reason):
 def _mark_reversed(row, moment, user):
     row.reversed_at = moment
     row.version += 1
-    try:
-        with transaction.atomic():
-            save(row, user)
-    except IntegrityError as error:
-        raise ValidationError("The same was posted again meanwhile, so the reversal stays.", code="taken") from error
+    _save_unless_taken(row, user, "", "The same was posted again meanwhile, so the reversal stays.")
 
 
 def first_open(book, date):
@@ -404,6 +393,14 @@ def _own_narration(row):
 def _adjusting(date, narration):
     """The narration of an adjustment: it names the closed day that it mends."""
     return f"Adjustment for {date:%d-%m-%Y}. {clean_text(narration)}".strip()[:500]
+
+
+def _save_unless_taken(row, user, reason, message):
+    """Save a row; `message` where another has taken its place (the same submission, the same reversal) by now."""
+    try:
+        return save(row, user, reason)
+    except IntegrityError as error:
+        raise ValidationError(message, code="taken") from error
 
 
 def save(row, user, reason="", *, fields=None):

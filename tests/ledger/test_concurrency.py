@@ -183,13 +183,27 @@ def test_two_who_move_one_entry_leave_it_on_one_day(book):
         row.save()
 
     mine = LedgerEntry.objects.get(pk=entry.pk)
-    first, may_commit = held(lambda: move(date(2024, 1, 5)))
     mine.date = date(2024, 1, 7)
-    second = Thread(mine.save)
+    saved, may_commit_too = threading.Event(), threading.Event()
+
+    def save_mine():
+        with transaction.atomic():
+            mine.save()
+            saved.set()
+            assert may_commit_too.wait(PATIENCE)
+
+    first, may_commit = held(lambda: move(date(2024, 1, 5)))
+    second = Thread(save_mine)
     assert second.is_waiting()
+    assert not saved.is_set()
     may_commit.set()
     first.end()
+    assert saved.wait(PATIENCE)
+    refresher = Thread(daybook.finish_pending, book.pk)  # computes the day where the first had put it
+    refresher.is_waiting()
+    may_commit_too.set()
     second.end()
+    refresher.end()
     assert daybook.differences(book) == []
 
 

@@ -235,7 +235,8 @@ class Books(RuleBasedStateMachine):
         if row is None or plain.deleted or plain.is_reversed or plain.reverses:
             return
         other = "side" if slug == "main" else "main"
-        refused = self.plain[slug].is_closed(plain.date) or self.plain[other].is_closed(plain.date)
+        closed = self.plain[slug].is_closed(plain.date) or self.plain[other].is_closed(plain.date)
+        refused = closed or self._taken(other, plain, LedgerEntry)
         self.expect(
             refused,
             services.edit,
@@ -246,7 +247,7 @@ class Books(RuleBasedStateMachine):
         )
         if not refused:
             del self.plain[slug].entries[row.pk]
-            plain.account, plain.category = account, name
+            plain.account, plain.category, plain.job = account, name, None
             self.plain[other].entries[row.pk] = plain
 
     @rule(slug=slugs, which=which, model=st.sampled_from([LedgerEntry, AccountTransfer]))
