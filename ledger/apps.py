@@ -7,7 +7,9 @@ class LedgerConfig(AppConfig):
     name = "ledger"
 
     def ready(self):
-        from ledger import signals  # noqa: F401  (connects the receivers)
+        from ledger import report_views, signals  # noqa: F401  (signals connects its receivers)
+
+        report_views.connect(self)
         from ledger.imports import entries, importing, wizard  # noqa: F401  (makes the kind of job known)
 
         importing.register(entries.EntryImporter)

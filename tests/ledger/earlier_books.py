@@ -1,0 +1,93 @@
+"""Books as an earlier release had left them: rows written through the models of an earlier migration.
+
+`fill` takes the app registry of any state since the first, so that a new migration is tried on real figures without
+another fixture: fields that came later are left to their defaults.
+"""
+
+import random
+from datetime import date, timedelta
+from decimal import Decimal
+
+from tests.ledger.plain_books import PlainBook, PlainEntry, PlainTransfer
+
+FIRST, DAYS = date(2024, 1, 1), 40
+ACCOUNTS = (("Cash", "cash", Decimal("50000.00")), ("Bank", "bank", Decimal("-1234.56")))
+DIRECTIONS = {"Collection": "received", "Income": "received", "Expense": "spent", "செலவு": "spent"}
+
+
+def fill(apps, slugs=("main-street", "other-road"), entries=150):
+    """Make books with entries, transfers, the bin, and days computed; returns {slug: PlainBook} of the same."""
+    user = apps.get_model("auth", "User").objects.create(username="asha")
+    return {slug: _fill_book(apps, slug, user, entries) for slug in slugs}
+
+
+def _fill_book(apps, slug, user, entries):
+    dice = random.Random(slug)
+    book = apps.get_model("ledger", "Book").objects.create(slug=slug, name=slug.title())
+    accounts = {
+        name: apps.get_model("ledger", "Account").objects.create(
+            book=book, name=name, kind=kind, opening_balance=opening
+        )
+        for name, kind, opening in ACCOUNTS
+    }
+    categories = {
+        name: apps.get_model("ledger", "Category").objects.create(book=book, name=name, direction=direction)
+        for name, direction in DIRECTIONS.items()
+    }
+    plain = PlainBook(openings={name: opening for name, _, opening in ACCOUNTS}, directions=dict(DIRECTIONS))
+    for number in range(entries):
+        on = FIRST + timedelta(days=dice.randrange(DAYS))
+        amount = Decimal(dice.randint(1, 10**7)) / 100
+        if number % 10 == 0:
+            row = apps.get_model("ledger", "AccountTransfer").objects.create(
+                book=book, date=on, amount=amount, from_account=accounts["Cash"], to_account=accounts["Bank"]
+            )
+            plain.transfers[row.pk] = PlainTransfer(on, "Cash", "Bank", amount)
+            continue
+        twin = PlainEntry(
+            on, dice.choice(list(accounts)), dice.choice(list(categories)), dice.choice(["", "Rent"]), amount
+        )
+        row = apps.get_model("ledger", "LedgerEntry").objects.create(
+            book=book,
+            date=on,
+            amount=amount,
+            account=accounts[twin.account],
+            category=categories[twin.category],
+            subcategory=twin.subcategory,
+            narration=f"Entry {number}",
+            source="form",
+            source_ref=str(number),
+            created_by=user,
+        )
+        plain.entries[row.pk] = twin
+    _store_days(apps, book, plain, accounts, categories)
+    return plain
+
+
+def _store_days(apps, book, plain, accounts, categories):
+    for on in (FIRST + timedelta(days=offset) for offset in range(DAYS)):
+        day = plain.day(on)
+        row = apps.get_model("ledger", "DayBook").objects.create(
+            book=book,
+            date=on,
+            opening_balance=day.opening,
+            total_received=day.received,
+            total_spent=day.spent,
+            closing_balance=day.closing,
+        )
+        for (kind, category, subcategory), (amount, count) in day.details.items():
+            apps.get_model("ledger", "DayBookDetail").objects.create(
+                day_book=row,
+                transaction_type=kind,
+                category=categories[category],
+                subcategory=subcategory,
+                amount=amount,
+                transaction_count=count,
+            )
+        moved = {row.account for row in plain.entries.values() if row.date == on}
+        moved |= {name for row in plain.transfers.values() if row.date == on for name in (row.source, row.target)}
+        for name in moved:
+            _, received, spent, transferred, _ = day.accounts[name]
+            apps.get_model("ledger", "AccountDay").objects.create(
+                book=book, account=accounts[name], date=on, received=received, spent=spent, transferred=transferred
+            )
