@@ -79,7 +79,9 @@ def roles(user):
     if user.is_superuser:
         return None
     if not hasattr(user, "_book_roles"):
-        user._book_roles = dict(user.book_members.values_list("book_id", "role"))
+        members = list(user.book_members.select_related("book").order_by("book__name"))
+        user._books = [member.book for member in members]
+        user._book_roles = {member.book_id: member.role for member in members}
     return user._book_roles
 
 
@@ -133,8 +135,19 @@ def book_of(row):
 
 
 def books_for(user):
-    """The books the user works in."""
-    return visible(Book, user)
+    """The books the user works in, by name; read once per user object, together with his roles."""
+    mine = roles(user)
+    if mine is None:
+        return list(Book.objects.all())
+    return user._books if mine else []
+
+
+def book_named(user, slug):
+    """The user's Book of that slug, or Http404: a foreign one does not exist."""
+    for book in books_for(user):
+        if book.slug == slug:
+            return book
+    raise Http404("There is no such page here.")
 
 
 def get_visible(rows, user, book=None, **lookup):
@@ -166,7 +179,7 @@ def _book_of(request):
     if not hasattr(request, "_book"):
         books = books_for(request.user)
         chosen = request.session.get(BookMiddleware.SESSION_KEY)
-        request._book = (books.filter(pk=chosen).first() if chosen else None) or books.first()
+        request._book = next((book for book in books if book.pk == chosen), books[0] if books else None)
     return request._book
 
 

@@ -12,18 +12,15 @@ import functools
 import json
 import logging
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Sum
 from django.utils import timezone
 
+from ledger import days
 from ledger.models import (
-    Account,
     AccountDay,
     AccountTransfer,
     Book,
@@ -32,7 +29,6 @@ from ledger.models import (
     DayChange,
     DayClose,
     LedgerEntry,
-    TransactionType,
 )
 from lendbook.money import ZERO, to_paise
 
@@ -254,7 +250,7 @@ def _compute(book_id, of_entries, of_transfers, parameters):
 
 def _carry(book_id, since):
     """Set opening and closing of every day from `since` on (None: all) in one statement; right rows stay unwritten."""
-    base = openings(book_id) if since is None else balance_before(book_id, since)
+    base = days.openings(book_id) if since is None else days.balance_before(book_id, since)
     later = "" if since is None else "AND date >= %s"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -291,65 +287,6 @@ def _as_date(value):
 # ------------------------------------------------------------------------------------------------ the reader's side
 
 
-@dataclass
-class AccountOnDay:
-    """One account on one day, Decimal rupees: closing = opening + received − spent + transferred."""
-
-    account: Account
-    opening_balance: Decimal
-    received: Decimal = ZERO
-    spent: Decimal = ZERO
-    transferred: Decimal = ZERO
-
-    @property
-    def closing_balance(self):
-        return self.opening_balance + self.received - self.spent + self.transferred
-
-
-@dataclass
-class Day:
-    """A day of the day book as pages and scripts show it; every amount is Decimal rupees."""
-
-    book: Book
-    date: object
-    opening_balance: Decimal
-    total_received: Decimal = ZERO
-    total_spent: Decimal = ZERO
-    calculated_at: object = None
-    details: list = field(default_factory=list)
-    accounts: list = field(default_factory=list)
-
-    @property
-    def closing_balance(self):
-        return self.opening_balance + self.total_received - self.total_spent
-
-    @property
-    def is_closed(self):
-        return self.book.is_closed_on(self.date)
-
-    def details_of(self, transaction_type):
-        return [detail for detail in self.details if detail.transaction_type == transaction_type]
-
-    @property
-    def received_details(self):
-        return self.details_of(TransactionType.COLLECTION)
-
-    @property
-    def spent_details(self):
-        return self.details_of(TransactionType.EXPENSE)
-
-
-def openings(book_id):
-    """The sum of the accounts' opening balances, Decimal rupees."""
-    return Account.objects.filter(book=book_id).aggregate(sum=Sum("opening_balance"))["sum"] or ZERO
-
-
-def balance_before(book_id, date):
-    """The book's balance on the morning of `date`, Decimal rupees. The caller has finished what is pending."""
-    row = DayBook.objects.filter(book=book_id, date__lt=date).order_by("-date").values_list("closing_balance").first()
-    return openings(book_id) if row is None else row[0]
-
-
 def day_book_on(book, date):
     """The finished Day of a book, with details and accounts."""
     return day_books(book, date, date)[0]
@@ -362,24 +299,35 @@ def day_books(book, first, last, *, details=True, accounts=True):
     """
     if last < first:
         raise ValidationError(f"The range ends ({last:%d-%m-%Y}) before it begins ({first:%d-%m-%Y}).", code="range")
-    for _ in range(5):
-        finish_pending(book.pk)
-        _store_missing_days(book, first, last)
-        with _one_moment():
-            if not DayChange.objects.filter(book=book).exists():
-                return _read_days(book, first, last, details, accounts)
-    with transaction.atomic():  # writers are faster than this reader: let them wait once
-        lock_book(book.pk, whole=True)
-        finish_pending(book.pk)
-        return _read_days(book, first, last, details, accounts)
+    with one_moment(book):
+        read = days.read(book, first, last, details=details, accounts=accounts)
+    if all(day.calculated_at for day in read) or not _store_missing_days(book, read):
+        return read
+    with one_moment(book):
+        return days.read(book, first, last, details=details, accounts=accounts)
 
 
 @contextmanager
-def _one_moment():
-    """All reads within see the database at one moment, so that details, totals and accounts of a page agree.
+def one_moment(book):
+    """All reads within see the book at one moment at which nothing is pending; writers are not kept waiting.
 
-    Within a transaction of the caller's there is nothing to add; otherwise a read transaction that waits for nobody.
+    Within a transaction of the caller's that one decides what is seen. Nothing may be written within.
     """
+    for _ in range(5):
+        with _frozen():
+            if not days.is_pending(book.pk):
+                yield
+                return
+        finish_pending(book.pk)
+    with transaction.atomic():  # writers are faster than this reader: let them wait once
+        lock_book(book.pk, whole=True)
+        finish_pending(book.pk)
+        yield
+
+
+@contextmanager
+def _frozen():
+    """A read transaction that waits for nobody; within a transaction there is nothing to add."""
     if connection.in_atomic_block:
         yield
     elif connection.vendor == "postgresql":
@@ -387,6 +335,7 @@ def _one_moment():
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
     else:
+        connection.ensure_connection()
         immediate, connection.transaction_mode = connection.transaction_mode, "DEFERRED"
         try:
             with transaction.atomic():
@@ -395,42 +344,18 @@ def _one_moment():
             connection.transaction_mode = immediate
 
 
-def _read_days(book, first, last, details, accounts):
-    """The Days as stored; a date without a row carries the balance."""
-    stored = _stored_days(book, first, last)
-    balance = None if first in stored else balance_before(book.pk, first)
-    days = []
-    for offset in range((last - first).days + 1):
-        row = stored.get(first + timedelta(days=offset))
-        if row is None:
-            day = Day(book, first + timedelta(days=offset), balance)
-        else:
-            day = Day(book, row.date, row.opening_balance, row.total_received, row.total_spent, row.calculated_at)
-        balance = day.closing_balance
-        days.append(day)
-    if details:
-        _add_details(days, stored)
-    if accounts:
-        _add_accounts(book, days)
-    return days
+def _store_missing_days(book, read):
+    """Store those of the `read` Days that were never calculated, up to today; whether there were any.
 
-
-def _store_missing_days(book, first, last):
-    """Store the days of the range, up to today, that were never calculated."""
-    kept_from, kept_to = max(first, _kept_since(book)), min(last, book.today())
-    stored = DayBook.objects.filter(book=book, date__range=(kept_from, kept_to)).count()
-    if stored < (kept_to - kept_from).days + 1:
-        _store_quiet_days(book.pk, kept_from, kept_to)
-
-
-def _kept_since(book):
-    """Days from here to today are stored once asked for; before it nothing can have happened."""
+    Days are kept from the book's first on; before it nothing can have happened.
+    """
     earliest = DayBook.objects.filter(book=book).order_by("date").values_list("date", flat=True).first()
-    return min(date for date in (earliest, book.begins_on, book.today()) if date is not None)
-
-
-def _stored_days(book, first, last):
-    return {day.date: day for day in DayBook.objects.filter(book=book, date__range=(first, last))}
+    today = book.today()
+    kept_since = min(date for date in (earliest, book.begins_on, today) if date is not None)
+    missing = [day.date for day in read if day.calculated_at is None and kept_since <= day.date <= today]
+    if missing:
+        _store_quiet_days(book.pk, missing[0], missing[-1])
+    return bool(missing)
 
 
 def _store_quiet_days(book_id, first, last):
@@ -443,7 +368,7 @@ def _store_quiet_days(book_id, first, last):
     )
     with transaction.atomic():
         lock_book(book_id)
-        base = to_paise(openings(book_id))
+        base = to_paise(days.openings(book_id))
         before = """COALESCE((SELECT closing_balance FROM ledger_daybook d WHERE d.book_id = %s AND d.date < day.date
                     ORDER BY d.date DESC LIMIT 1), %s)"""
         with connection.cursor() as cursor:
@@ -455,46 +380,6 @@ def _store_quiet_days(book_id, first, last):
                     ON CONFLICT (book_id, date) DO NOTHING""",
                 [book_id, _now(), book_id, base, _sql_date(first), _sql_date(last)],
             )
-
-
-def _add_details(days, stored):
-    by_id = {row.pk: date for date, row in stored.items()}
-    by_date = {day.date: day for day in days}
-    rows = (
-        DayBookDetail.objects.filter(day_book__book=days[0].book, day_book__date__range=(days[0].date, days[-1].date))
-        .select_related("category")
-        .order_by("category_id", "subcategory")
-    )
-    for detail in rows:
-        if detail.day_book_id in by_id:
-            by_date[by_id[detail.day_book_id]].details.append(detail)
-
-
-def _add_accounts(book, days):
-    accounts = list(Account.objects.filter(book=book))
-    before = {
-        row["account"]: (row["received"] - row["spent"] + row["transferred"])
-        for row in AccountDay.objects.filter(book=book, date__lt=days[0].date)
-        .values("account")
-        .annotate(received=Sum("received"), spent=Sum("spent"), transferred=Sum("transferred"))
-        .order_by()
-    }
-    moved = {
-        (row.date, row.account_id): row
-        for row in AccountDay.objects.filter(book=book, date__range=(days[0].date, days[-1].date))
-    }
-    balance = {account.pk: account.opening_balance + before.get(account.pk, ZERO) for account in accounts}
-    for day in days:
-        for account in accounts:
-            row = moved.get((day.date, account.pk))
-            if row is None:
-                if not account.is_active and not balance[account.pk]:
-                    continue
-                on_day = AccountOnDay(account, balance[account.pk])
-            else:
-                on_day = AccountOnDay(account, balance[account.pk], row.received, row.spent, row.transferred)
-            day.accounts.append(on_day)
-            balance[account.pk] = on_day.closing_balance
 
 
 def account_balances(book, date):
@@ -520,7 +405,7 @@ def differences(book, since=None):
         rebuild(book.pk)
         computed = _snapshot(book, since)
         transaction.savepoint_rollback(undo)
-        base = openings(book.pk) if since is None else balance_before(book.pk, since)
+        base = days.openings(book.pk) if since is None else days.balance_before(book.pk, since)
     closing, expected = base, {}
     for key in sorted(stored.keys() | computed.keys()):
         if key.endswith(" day"):

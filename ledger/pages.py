@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.cache import patch_cache_control
 
 from ledger import access
-from ledger.models import Book
 
 
 def book_page(*actions):
@@ -26,7 +25,7 @@ def book_page(*actions):
         def page(request, slug, *args, **kwargs):
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path(), reverse("admin:login"))
-            book = access.get_visible(Book, request.user, slug=slug)
+            book = access.book_named(request.user, slug)
             if not any(access.may(request.user, book, action) for action in actions):
                 raise PermissionDenied("Your role in this book does not allow that; ask its owner.")
             access.choose_book(request, book)

@@ -1,6 +1,6 @@
 """Figures that pages, exports and scripts show alike, read from the finished day book.
 
-A Period adds up many days the way daybook.Day stands for one, so that both fill the same two columns; `cash_book`
+A Period adds up many days the way days.Day stands for one, so that both fill the same two columns; `cash_book`
 lays them out; `lines` flattens days for files; `account_book` is one account's cash book, `adjusted` what mends
 earlier days. Amounts are Decimal rupees.
 """
@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, Sum
 
 from ledger import daybook
+from ledger.days import AccountOnDay, Detail, TwoColumns, balance_before
 from ledger.models import (
     Account,
     AccountDay,
@@ -49,21 +50,9 @@ def month_of(date):
 # ------------------------------------------------------------------------------------------------ periods
 
 
-@dataclass(frozen=True)
-class Detail:
-    """One category and subcategory of a period, as DayBookDetail of a day; the category by name and id."""
-
-    transaction_type: str
-    category_id: int
-    category: str
-    subcategory: str
-    amount: Decimal
-    transaction_count: int
-
-
 @dataclass
-class Period:
-    """Many days added up; the fields of daybook.Day, with `first` and `last` for its date."""
+class Period(TwoColumns):
+    """Many days added up; the fields of days.Day, with `first` and `last` for its date."""
 
     book: object
     first: Date
@@ -75,15 +64,8 @@ class Period:
     accounts: list = field(default_factory=list)
 
     @property
-    def closing_balance(self):
-        return self.opening_balance + self.total_received - self.total_spent
-
-    @property
     def is_closed(self):
         return self.book.is_closed_on(self.last)
-
-    def details_of(self, transaction_type):
-        return [detail for detail in self.details if detail.transaction_type == transaction_type]
 
 
 def period(book, first, last):
@@ -103,7 +85,7 @@ def period(book, first, last):
         book,
         first,
         last,
-        daybook.balance_before(book.pk, first),
+        balance_before(book.pk, first),
         totals["received"] or ZERO,
         totals["spent"] or ZERO,
         [
@@ -129,7 +111,7 @@ def _accounts(book, first, last):
         received, spent, transferred = before.get(account.pk, (ZERO,) * 3)
         opening = account.opening_balance + received - spent + transferred
         if account.is_active or opening or account.pk in inside:
-            accounts.append(daybook.AccountOnDay(account, opening, *inside.get(account.pk, (ZERO,) * 3)))
+            accounts.append(AccountOnDay(account, opening, *inside.get(account.pk, (ZERO,) * 3)))
     return accounts
 
 
@@ -158,8 +140,8 @@ def cash_book(day):
 
     Left: opening and what was received; right: what was spent and the closing; both add up to `total`.
     """
-    received = _groups(day.details_of(TransactionType.COLLECTION))
-    spent = _groups(day.details_of(TransactionType.EXPENSE))
+    received = _groups(day.received_details)
+    spent = _groups(day.spent_details)
     rows_left, rows_right = (sum(1 + len(group.lines) for group in side) for side in (received, spent))
     return {
         "received": received,
@@ -194,7 +176,7 @@ def _groups(details):
 
 
 def day_shape(day):
-    """One daybook.Day as plain values for JSON: money "54500.00", dates ISO."""
+    """One days.Day as plain values for JSON: money "54500.00", dates ISO."""
     return {
         "date": day.date.isoformat(),
         "opening_balance": plain(day.opening_balance),
@@ -204,7 +186,7 @@ def day_shape(day):
         "details": [
             {
                 "transaction_type": detail.transaction_type,
-                "category": detail.category.name,
+                "category": detail.category,
                 "subcategory": detail.subcategory,
                 "amount": plain(detail.amount),
                 "transaction_count": detail.transaction_count,
@@ -236,7 +218,7 @@ def lines(days):
         for detail in day.details:
             came = detail.transaction_type == TransactionType.COLLECTION
             yield (
-                *(day.date, "Received" if came else "Spent", detail.category.name, detail.subcategory),
+                *(day.date, "Received" if came else "Spent", detail.category, detail.subcategory),
                 *(detail.transaction_count, detail.amount if came else None, None if came else detail.amount),
                 *(None, None),
             )

@@ -28,15 +28,16 @@ def look(user, day):
 
     Nothing is written while the closing stays what was seen, so that looking costs one small read.
     """
-    seen = DaySeen.objects.filter(user=user, book=day.book, date=day.date).first()
-    if seen is not None and seen.closing_balance == day.closing_balance:
+    seen = DaySeen.objects.filter(user=user, book=day.book, date=day.date).values_list("closing_balance", "seen_at")
+    was, seen_at = seen.first() or (None, None)
+    if was == day.closing_balance:
         return None
     change = None
-    if seen is not None:
-        weights = _weights(day, seen.seen_at)
+    if was is not None:
+        weights = _weights(day, seen_at)
         # Today grows by itself: only what was typed for earlier days is news.
         if day.date != day.book.today() or not weights or any(late for _, _, late in weights):
-            change = Change(seen.closing_balance, seen.seen_at, _told(weights, day, seen))
+            change = Change(was, seen_at, _told(weights, day.closing_balance - was))
     DaySeen.objects.update_or_create(
         user=user,
         book=day.book,
@@ -96,11 +97,11 @@ def _sentence(was, now, zone):
     return f"{amount} of {on} changed{who}"
 
 
-def _told(weights, day, seen):
+def _told(weights, gained):
     causes = [sentence for _, sentence, _ in weights[:SHOWN]]
     if rest := weights[SHOWN:]:
-        causes.append(f"{len(rest)} more, together {rupees(sum((gained for gained, _, _ in rest), ZERO))}")
-    unexplained = day.closing_balance - seen.closing_balance - sum((gained for gained, _, _ in weights), ZERO)
+        causes.append(f"{len(rest)} more, together {rupees(sum((weight for weight, _, _ in rest), ZERO))}")
+    unexplained = gained - sum((weight for weight, _, _ in weights), ZERO)
     if unexplained:
         causes.append(f"{rupees(unexplained)} by an opening balance or a category's direction")
     return causes

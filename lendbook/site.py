@@ -151,7 +151,7 @@ class LendbookAdminSite(admin.AdminSite):
             "is_popup": False,
             "is_nav_sidebar_enabled": False,
             "book": book,
-            "books": list(access.books_for(request.user)) if inside else [],
+            "books": access.books_for(request.user) if inside else [],
             "today": book.today() if book else None,
             "role_word": Role(access.role_in(request.user, book)).label if book else "",
             "places": navigation(request) if inside else [],

@@ -12,11 +12,11 @@ from operator import attrgetter
 from django.core.exceptions import ValidationError
 from django.db.models import Min, Sum
 
+from ledger import daybook
 from ledger.dates import LAST_DATE
 from ledger.journals import beancount, hledger, tally
 from ledger.journals.journal import Journal, JournalDay, Kind, Ledger, Voucher
 from ledger.models import Account, AccountDay, AccountTransfer, DayBookDetail, Direction, LedgerEntry, TallyName
-from ledger.snapshot import one_moment
 from lendbook.money import ZERO
 
 # format -> (writes a Journal as pieces of text, how its file's name ends)
@@ -42,7 +42,7 @@ def read(book, first=None, last=None):
     """
     if first and last and last < first:
         raise ValidationError(f"The range ends ({last:%d-%m-%Y}) before it begins ({first:%d-%m-%Y}).", code="range")
-    with one_moment(book):
+    with daybook.one_moment(book):
         first = first or _first_date(book)
         last = last or LAST_DATE
         called = _TallyNames(book)

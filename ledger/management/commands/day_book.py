@@ -31,7 +31,7 @@ def _lines(day):
     yield _line("Opening", day.opening_balance)
     for detail in day.details:
         sign = "+" if detail.transaction_type == "COLLECTION" else "−"
-        name = " / ".join(filter(None, (detail.category.name, detail.subcategory)))
+        name = " / ".join(filter(None, (detail.category, detail.subcategory)))
         yield _line(f"  {sign} {name} ({detail.transaction_count})", detail.amount)
     yield _line("Received", day.total_received)
     yield _line("Spent", day.total_spent)

@@ -1,0 +1,174 @@
+"""A day of the day book as pages and scripts show it, read from what is stored: a few small statements for any range.
+
+daybook finishes what is pending before it reads, so that nothing here is ever stale; callers ask daybook. Plain SQL
+where a page waits for it: these reads take a tenth of the time that model objects do.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date as Date
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import Sum
+
+from ledger.models import Account, Book, DayBook, TransactionType
+from lendbook.money import ZERO, from_paise
+
+
+@dataclass(slots=True)
+class Detail:
+    """A day's (or a longer time's) sum of one category and subcategory; `transaction_count` counts entries."""
+
+    transaction_type: str
+    category_id: int
+    category: str
+    subcategory: str
+    amount: Decimal
+    transaction_count: int
+
+
+@dataclass(slots=True)
+class AccountOnDay:
+    """One account on one day, Decimal rupees: closing = opening + received − spent + transferred."""
+
+    account: Account
+    opening_balance: Decimal
+    received: Decimal = ZERO
+    spent: Decimal = ZERO
+    transferred: Decimal = ZERO
+
+    @property
+    def closing_balance(self):
+        return self.opening_balance + self.received - self.spent + self.transferred
+
+
+class TwoColumns:
+    """What a Day and a longer time share: balances, details by their side, accounts; Decimal rupees."""
+
+    @property
+    def closing_balance(self):
+        return self.opening_balance + self.total_received - self.total_spent
+
+    @property
+    def received_details(self):
+        return [detail for detail in self.details if detail.transaction_type == TransactionType.COLLECTION]
+
+    @property
+    def spent_details(self):
+        return [detail for detail in self.details if detail.transaction_type == TransactionType.EXPENSE]
+
+
+@dataclass
+class Day(TwoColumns):
+    """One day of a book; `calculated_at` is None where the day is not stored."""
+
+    book: Book
+    date: Date
+    opening_balance: Decimal
+    total_received: Decimal = ZERO
+    total_spent: Decimal = ZERO
+    calculated_at: datetime | None = None
+    details: list = field(default_factory=list)
+    accounts: list = field(default_factory=list)
+
+    @property
+    def is_closed(self):
+        return self.book.is_closed_on(self.date)
+
+
+def openings(book_id):
+    """The sum of the accounts' opening balances, Decimal rupees."""
+    return Account.objects.filter(book=book_id).aggregate(sum=Sum("opening_balance"))["sum"] or ZERO
+
+
+def balance_before(book_id, date):
+    """The book's balance on the morning of `date`, Decimal rupees. The caller has finished what is pending."""
+    row = DayBook.objects.filter(book=book_id, date__lt=date).order_by("-date").values_list("closing_balance").first()
+    return openings(book_id) if row is None else row[0]
+
+
+def is_pending(book_id):
+    """Whether the outbox holds changes of the book."""
+    return bool(_rows("SELECT 1 FROM ledger_daychange WHERE book_id = %s LIMIT 1", [book_id]))
+
+
+def read(book, first, last, *, details, accounts):
+    """The Days from `first` through `last` as stored, one for every date; one without a row carries the balance."""
+    stored = {
+        date: figures
+        for date, *figures in DayBook.objects.filter(book=book, date__range=(first, last)).values_list(
+            "date", "opening_balance", "total_received", "total_spent", "calculated_at"
+        )
+    }
+    balance = None if first in stored else balance_before(book.pk, first)
+    days = []
+    for offset in range((last - first).days + 1):
+        date = first + timedelta(days=offset)
+        day = Day(book, date, *stored.get(date, [balance]))
+        balance = day.closing_balance
+        days.append(day)
+    if details:
+        _add_details(days)
+    if accounts:
+        _add_accounts(days)
+    return days
+
+
+def _add_details(days):
+    rows = _rows(
+        """SELECT b.date, d.transaction_type, d.category_id, c.name, d.subcategory, d.amount, d.transaction_count
+           FROM ledger_daybook b
+           JOIN ledger_daybookdetail d ON d.day_book_id = b.id
+           JOIN ledger_category c ON c.id = d.category_id
+           WHERE b.book_id = %s AND b.date BETWEEN %s AND %s
+           ORDER BY b.date, d.category_id, d.subcategory""",
+        [days[0].book.pk, _sql_date(days[0].date), _sql_date(days[-1].date)],
+    )
+    for on, kind, category_id, category, subcategory, paise, count in rows:
+        day = days[(_date(on) - days[0].date).days]
+        day.details.append(Detail(kind, category_id, category, subcategory, from_paise(paise), count))
+
+
+def _add_accounts(days):
+    first, last, book_id = _sql_date(days[0].date), _sql_date(days[-1].date), days[0].book.pk
+    before = dict(
+        _rows(
+            """SELECT account_id, SUM(received - spent + transferred) FROM ledger_accountday
+               WHERE book_id = %s AND date < %s GROUP BY account_id""",
+            [book_id, first],
+        )
+    )
+    moved = {
+        (_date(on), account_id): [from_paise(paise) for paise in figures]
+        for on, account_id, *figures in _rows(
+            """SELECT date, account_id, received, spent, transferred FROM ledger_accountday
+               WHERE book_id = %s AND date BETWEEN %s AND %s""",
+            [book_id, first, last],
+        )
+    }
+    accounts = list(Account.objects.filter(book=book_id))
+    balance = {account.pk: account.opening_balance + from_paise(before.get(account.pk, 0)) for account in accounts}
+    for day in days:
+        for account in accounts:
+            figures = moved.get((day.date, account.pk), ())
+            if not figures and not account.is_active and not balance[account.pk]:
+                continue
+            on_day = AccountOnDay(account, balance[account.pk], *figures)
+            day.accounts.append(on_day)
+            balance[account.pk] = on_day.closing_balance
+
+
+def _rows(statement, parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
+def _sql_date(date):
+    return connection.ops.adapt_datefield_value(date)
+
+
+def _date(value):
+    """SQLite hands dates out as text."""
+    return Date.fromisoformat(value) if isinstance(value, str) else value
