@@ -19,7 +19,7 @@ IN_SCRATCH = LENDBOOK_DATA_DIR=$$(mktemp -d)
 	@touch $@
 
 run: .venv/runs
-	@exec $(PY) manage.py serve
+	@exec $(PY) manage.py serve --end-with-parent
 
 test: .venv/tests
 	$(PY) -m pytest -n 2 --dist loadfile

@@ -12,9 +12,13 @@ FOLDERS = ("daily-trackers", "versions", "statements", "backups", "models", "imp
 
 
 def make_folders(data_dir, name):
-    """Make instance `name`'s folders (mode 700) under `data_dir` and return its path. Raises ImproperlyConfigured."""
+    """Make instance `name`'s folders (mode 700) under `data_dir` and return its path. Raises ImproperlyConfigured.
+
+    Sets the process's umask as well.
+    """
     if name not in NAMES:
         raise ImproperlyConfigured(f"LENDBOOK_INSTANCE is '{name}'; it must be one of {', '.join(NAMES)}.")
+    os.umask(0o077)  # whatever Lendbook writes is its owner's alone
     folder = Path(data_dir).resolve() / name
     try:
         for path in (folder, *(folder / part for part in FOLDERS)):

@@ -1,5 +1,6 @@
 """Lendbook's settings, read from the environment (.env.example explains each); no business rule lives here."""
 
+import hashlib
 from pathlib import Path
 
 import environ
@@ -8,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from lendbook import instance
 
-env = ENV = environ.Env()
+env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
@@ -18,7 +19,12 @@ DATA_DIR = instance.make_folders(env.str("LENDBOOK_DATA_DIR", str(BASE_DIR / "in
 
 SECRET_KEY = env.str("SECRET_KEY", "") or instance.secret_key(DATA_DIR)
 DEBUG = env.bool("DEBUG", False)
-_own_hosts = [] if PROD else ["127.0.0.1", "localhost", "[::1]"]
+# Where `make run` listens.
+BIND = env.str("LENDBOOK_BIND", "127.0.0.1")
+PORT = env.str("PORT", "8000")
+WEB_WORKERS = env.int("LENDBOOK_WEB_WORKERS", 2)
+WEB_THREADS = 4
+_own_hosts = [] if PROD else ["127.0.0.1", "localhost", "[::1]", BIND]
 ALLOWED_HOSTS = [host.strip() for host in env.list("ALLOWED_HOSTS", default=_own_hosts)]
 CSRF_TRUSTED_ORIGINS = [origin.strip() for origin in env.list("CSRF_TRUSTED_ORIGINS", default=[])]
 PUBLIC_URL = env.str("LENDBOOK_PUBLIC_URL", "").rstrip("/")
@@ -32,6 +38,12 @@ if PROD:
         )
     if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
         raise ImproperlyConfigured("prod needs its host names, and no *: set e.g. ALLOWED_HOSTS=books.example.in")
+
+# One .env may give its key to several instances; what one of them signs is worth nothing in another all the same.
+if env.str("SECRET_KEY", ""):
+    SECRET_KEY = f"{SECRET_KEY}:{INSTANCE}"
+# Names what several instances may share, a Redis for example: the instance's name and a mark of its key.
+_own_name = f"lendbook-{INSTANCE}-{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:8]}"
 
 INSTALLED_APPS = [
     "lendbook.apps.LendbookConfig",
@@ -83,7 +95,10 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", "") or f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
+if env.str("DATABASE_URL", ""):
+    DATABASES = {"default": env.db("DATABASE_URL")}
+else:  # not by way of an address, in which a % or # of the folder's name would have a meaning
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}}
 _database = DATABASES["default"]
 _database["CONN_MAX_AGE"] = None  # a new connection costs more than a page; SQLite enqueues 12 times faster
 if _database["ENGINE"].endswith("sqlite3"):
@@ -110,11 +125,12 @@ if REDIS_URL:
     }
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "lendbook_cache"}}
-CACHES["default"]["KEY_PREFIX"] = f"lendbook-{INSTANCE}"
+CACHES["default"]["KEY_PREFIX"] = _own_name
 
 # At-least-once delivery: every task may run twice and says in its docstring what the second run does.
 Q_CLUSTER = {
-    "name": f"lendbook-{INSTANCE}",
+    "name": _own_name,
+    "log_level": "WARNING",
     "workers": env.int("LENDBOOK_WORKERS", 2),
     "timeout": 3600,
     "retry": 3700,
@@ -157,7 +173,7 @@ FORMAT_MODULE_PATH = ["lendbook.formats"]
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles" if PROD else None  # elsewhere the files are served as they lie
+STATIC_ROOT = DATA_DIR / "static" if PROD else None  # elsewhere the files are served as they lie
 WHITENOISE_USE_FINDERS = not PROD  # pages work without collectstatic outside prod
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

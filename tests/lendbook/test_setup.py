@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import connections
 from django.test import Client
 
+from ledger import daybook
 from ledger.models import Account, Book, BookMember
 from lendbook import setup
 from tests import world
@@ -18,17 +19,33 @@ from tests import world
 @pytest.fixture
 def form():
     return {
-        "owner": "asha",
+        "login": "asha",
         "password": world.PASSWORD,
+        "again": world.PASSWORD,
         "book": "Main Street",
         "begins_on": "01-11-2026",
-        "cash": "54,500.00",
-        "bank_name": "Canara",
-        "bank": "1,00,000",
-        "upi_name": "",
-        "upi": "",
-        "staff_1": "ravi",
-        "staff_1_password": world.PASSWORD + "2",
+        "account-TOTAL_FORMS": "3",
+        "account-INITIAL_FORMS": "3",
+        "account-0-name": "Cash",
+        "account-0-kind": "cash",
+        "account-0-opening": "54,500.00",
+        "account-1-name": "Canara",
+        "account-1-kind": "bank",
+        "account-1-opening": "1,00,000",
+        "account-2-name": "",
+        "account-2-kind": "upi",
+        "account-2-opening": "",
+        "staff-TOTAL_FORMS": "3",
+        "staff-INITIAL_FORMS": "0",
+        "staff-0-login": "ravi",
+        "staff-0-role": "staff",
+        "staff-0-password": world.PASSWORD,
+        "staff-1-login": "kumar",
+        "staff-1-role": "agent",
+        "staff-1-password": world.PASSWORD,
+        "staff-2-login": "",
+        "staff-2-role": "staff",
+        "staff-2-password": "",
     }
 
 
@@ -48,10 +65,18 @@ def test_an_empty_instance_leads_to_set_up_and_is_set_up_once(client, form):
     assert [(account.name, account.opening_balance) for account in Account.objects.all()] == [
         ("Cash", Decimal("54500.00")),
         ("Canara", Decimal("100000.00")),
+        ("kumar's cash", Decimal("0.00")),
     ]
-    assert Book.objects.get().begins_on.isoformat() == "2026-11-01"
-    assert sorted(BookMember.objects.values_list("user__username", "role")) == [("asha", "owner"), ("ravi", "staff")]
+    book = Book.objects.get()
+    assert (book.slug, book.begins_on.isoformat()) == ("main-street", "2026-11-01")
+    assert daybook.day_book_on(book, book.begins_on).opening_balance == Decimal("154500.00")
+    assert sorted(BookMember.objects.values_list("user__username", "role")) == [
+        ("asha", "owner"),
+        ("kumar", "agent"),
+        ("ravi", "staff"),
+    ]
     assert client.get("/", follow=True).status_code == 200
+    assert Client().login(username="ravi", password=world.PASSWORD)
     assert client.get(f"/set-up/?token={token}").status_code == 404
     assert setup.new_token() == ""
 
@@ -70,11 +95,16 @@ def test_wrong_and_stale_tokens_open_nothing(client, form):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("cash", "1,2,3", "is not an amount"),
+        ("account-0-opening", "1,2,3", "is not an amount"),
+        ("account-0-opening", "", "Count it"),
+        ("account-0-name", "canara", "each needs its own"),
         ("begins_on", "30-02-2026", "Enter a valid date"),
-        ("password", "short", "too short"),
-        ("owner", "a b", "valid username"),
-        ("staff_1", "asha", "login of his own"),
+        ("again", "another-password", "The two passwords differ"),
+        ("login", "a b", "valid username"),
+        ("staff-0-login", "asha", "There is a login"),
+        ("staff-0-login", "a b", "valid username"),
+        ("staff-0-password", "short", "too short"),
+        ("staff-0-password", "", "Give a first password"),
     ],
 )
 def test_wrong_figures_are_named_and_nothing_is_made(client, form, field, value, words):
@@ -85,13 +115,27 @@ def test_wrong_figures_are_named_and_nothing_is_made(client, form, field, value,
     assert client.post(f"/set-up/?token={token}", form).status_code == 302
 
 
+@pytest.mark.django_db
+def test_a_book_without_any_account_is_not_opened(client, form):
+    token = setup.new_token()
+    response = client.post(f"/set-up/?token={token}", {**form, "account-0-name": "", "account-1-name": ""})
+    assert "needs at least one account" in response.content.decode()
+    assert not Book.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_book_named_in_tamil_has_an_address_too(client, form):
+    assert client.post(f"/set-up/?token={setup.new_token()}", {**form, "book": "முதன்மை"}).status_code == 302
+    assert Book.objects.get().slug == "main"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_who_press_at_once_make_one_owner(form):
     token, ready, codes = setup.new_token(), Barrier(2), []
 
     def press(owner):
         ready.wait()
-        codes.append(Client().post(f"/set-up/?token={token}", {**form, "owner": owner}).status_code)
+        codes.append(Client().post(f"/set-up/?token={token}", {**form, "login": owner}).status_code)
         connections.close_all()
 
     people = [Thread(target=press, args=(name,)) for name in ("asha", "charlie")]

@@ -1,13 +1,8 @@
 """Run Lendbook: web server and worker together, as `make run` does."""
 
-import contextlib
-import ctypes
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -18,128 +13,144 @@ from django.db.migrations.executor import MigrationExecutor
 
 from ledger import daybook
 from ledger.models import Book
-from lendbook import setup
+from lendbook import processes, schedules, setup
 from trackers import store
-
-STOP_SECONDS = 10
-_DIE_WITH_PARENT = 1  # Linux's PR_SET_PDEATHSIG
 
 
 class Command(BaseCommand):
     help = "Migrate, load the demo books the first time (dev), and start web server and worker. Ctrl-C stops both."
 
     def add_arguments(self, parser):
-        env = settings.ENV
-        parser.add_argument("--bind", default=env.str("LENDBOOK_BIND", "127.0.0.1"))
-        parser.add_argument("--port", type=int, default=env.int("PORT", 8000))
+        parser.add_argument("--bind", default=settings.BIND, help="the address to listen on (LENDBOOK_BIND)")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="the port to listen on (PORT)")
+        parser.add_argument(
+            "--end-with-parent", action="store_true", help="stop when the program that started this one is gone"
+        )
 
-    def handle(self, *args, bind, port, **options):
-        os.umask(0o077)  # whatever is written here is its owner's alone
-        _refuse_taken_port(bind, port)
+    def handle(self, *args, bind, port, end_with_parent, **options):
+        if end_with_parent:
+            processes.end_with_parent(os.getppid())
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
+            listener = listen(bind, port)
             self._prepare()
         except KeyboardInterrupt:
             self.stdout.write("Stopped before it was ready; the next start goes on from here.")
             return
-        address = f"http://{'127.0.0.1' if bind == '0.0.0.0' else bind}:{port}/"
-        self._greet(address)
-        connections.close_all()
-        self._run(bind, port)
+        self._greet(bind, port)
+        connections.close_all()  # a connection must not be shared across a fork
+        fallen = processes.run_together(
+            [
+                processes.Child("web server", lambda: serve_pages(listener), needed=True),
+                processes.Child("worker", lambda: do_background_work(listener)),
+            ],
+            say=self.stderr.write,
+        )
+        if fallen:
+            raise CommandError(f"The {fallen.name} does not stay up; why stands above. Everything was stopped.")
+        self.stdout.write("Stopped.")
 
     def _prepare(self):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write("Preparing the database …")
+            self.stdout.flush()
             call_command("migrate", verbosity=0)
+        schedules.write()
         if settings.PROD:
             call_command("collectstatic", interactive=False, verbosity=0)
         if settings.INSTANCE == "dev" and not Book.objects.exists() and "load_demo" in get_commands():
             self.stdout.write("Loading the demo books …")
+            self.stdout.flush()
             call_command("load_demo", stdout=self.stdout)
         store.recover()
         daybook.finish_all_pending()
 
-    def _greet(self, address):
+    def _greet(self, bind, port):
+        address = public_address(bind, port)
         self.stdout.write(f"\nLendbook ({settings.INSTANCE}) is on {address}")
         token = setup.new_token()
         if token:
             self.stdout.write(f"It is empty. Set it up once, within a day, at {address}set-up/?token={token}")
-        elif settings.INSTANCE == "dev":
-            for login, password, what in demo_logins():
-                self.stdout.write(f"  {login:<10} {password:<20} {what}")
+        for login, password, what in demo_logins():
+            self.stdout.write(f"  {login:<10} {password:<20} {what}")
         self.stdout.write("Ctrl-C stops it.\n")
         self.stdout.flush()
 
-    def _run(self, bind, port):
-        env = {**os.environ, "DJANGO_SETTINGS_MODULE": "lendbook.settings"}
-        web = [
-            sys.executable, "-m", "gunicorn", "lendbook.wsgi", "--bind", f"{bind}:{port}",
-            "--workers", settings.ENV.str("LENDBOOK_WEB_WORKERS", "2"), "--threads", "4",
-            "--timeout", "120", "--graceful-timeout", "5", "--log-level", "warning",
-        ]  # fmt: skip
-        if os.path.isdir("/dev/shm"):
-            web += ["--worker-tmp-dir", "/dev/shm"]
-        worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-        stopped = []
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, lambda *_: stopped.append(True))
-        children = {
-            name: subprocess.Popen(
-                command,
-                env=env,
-                cwd=settings.BASE_DIR,
-                stdout=None if name == "web server" else subprocess.DEVNULL,
-                start_new_session=True,  # a Ctrl-C reaches the parent alone: signalled as a group, django-q2 hangs
-                preexec_fn=_die_with_parent,
-            )
-            for name, command in (("web server", web), ("worker", worker))
-        }
-        fallen = ""
-        while not stopped and not fallen:
-            time.sleep(0.1)
-            fallen = next((name for name, child in children.items() if child.poll() is not None), "")
-        _stop(children.values())
-        if fallen and not stopped:
-            raise CommandError(f"The {fallen} stopped by itself; what it said stands above. Everything was stopped.")
-        self.stdout.write("Stopped.")
+
+def listen(bind, port):
+    """The listening socket. The parent holds it, so that a web server that falls loses no caller."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    try:
+        return socket.create_server((bind, port), family=family, backlog=2048)
+    except OverflowError:
+        raise CommandError(f"PORT {port} is no port; take one from 1024 to 65535.") from None
+    except OSError as error:
+        raise CommandError(
+            f"Port {port} on {bind} cannot be used ({error.strerror}). Stop what runs there, or start with "
+            f"another port: PORT={port + 1} make run"
+        ) from error
 
 
-def _die_with_parent():
-    """Ask Linux to end this child if its parent is killed, so that nothing is left behind."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+def public_address(bind, port):
+    """Where a person opens this instance: the public address if one is set, else where it listens."""
+    if settings.PUBLIC_URL:
+        return settings.PUBLIC_URL + "/"
+    if settings.PROD:
+        return f"{'https' if settings.SECURE_SSL_REDIRECT else 'http'}://{settings.ALLOWED_HOSTS[0]}/"
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)
+    return f"http://{host}:{port}/"
 
 
-def _stop(children):
-    """End each child by its own first process; whoever has not ended after STOP_SECONDS goes with its whole session."""
-    for child in children:
-        if child.poll() is None:
-            child.terminate()
-    until = time.monotonic() + STOP_SECONDS
-    for child in children:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(max(0.1, until - time.monotonic()))
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+def serve_pages(listener):
+    """The web server: gunicorn on a socket that listens already."""
+    from django.core.wsgi import get_wsgi_application
+    from gunicorn.app.base import BaseApplication
+
+    class Web(BaseApplication):
+        def load_config(self):
+            options = {
+                "bind": [f"fd://{os.dup(listener.fileno())}"],
+                "workers": settings.WEB_WORKERS,
+                "threads": settings.WEB_THREADS,
+                "preload_app": True,
+                "timeout": 120,
+                "graceful_timeout": 5,
+                "loglevel": "warning",
+                "proc_name": f"lendbook-{settings.INSTANCE}",
+                "control_socket_disable": True,  # it would lie in the home folder, shared by every gunicorn there
+            }
+            if os.path.isdir("/dev/shm"):
+                options["worker_tmp_dir"] = "/dev/shm"  # a heartbeat on a slow disk would stop a living worker
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self):
+            return get_wsgi_application()
+
+    Web().run()
 
 
-def _refuse_taken_port(bind, port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bind, port))
-        except OSError as error:
-            raise CommandError(
-                f"Port {port} on {bind} cannot be used ({error.strerror}). Stop what runs there, or start with "
-                f"PORT={port + 1}."
-            ) from error
+def do_background_work(listener):
+    """The worker: django-q2's cluster, which begins with a sweep of whatever is pending."""
+    from django_q.cluster import Cluster
+    from django_q.tasks import async_task
+
+    listener.close()
+    async_task("ledger.tasks.sweep", task_name="sweep at the start")
+    connections.close_all()
+    cluster = Cluster()
+    cluster.start()
+    cluster.sentinel.join()
 
 
 def demo_logins():
-    """[(login, password, what for)] of the demo people, where they still have the demo password."""
+    """[(login, password, what for)] of the demo people that still have the demo password; none outside dev."""
+    if settings.INSTANCE != "dev":
+        return []
     try:
         from lendbook.management.commands.load_demo import LOGINS
     except ImportError:
         return []
-    users = {user.username: user for user in get_user_model().objects.filter(username__in=[row[0] for row in LOGINS])}
-    return [row for row in LOGINS if row[0] in users]
+    users = get_user_model().objects.in_bulk([row[0] for row in LOGINS], field_name="username")
+    return [row for row in LOGINS if row[0] in users and users[row[0]].check_password(row[1])]
