@@ -20,7 +20,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from lendbook.money import ZERO, MoneyField
+from lendbook.money import ZERO, MoneyField, rupees
 
 
 class Direction(models.TextChoices):
@@ -329,7 +329,7 @@ class LedgerEntry(Movement):
         ]
 
     def __str__(self):
-        return f"{self.date:%d-%m-%Y} {self.category} {self.amount}"
+        return f"{self.date:%d-%m-%Y} {self.category} {rupees(self.amount)}"
 
 
 class AccountTransfer(Movement):
@@ -353,7 +353,7 @@ class AccountTransfer(Movement):
         indexes = [models.Index(fields=["book", "date", "id"], name="transfer_book_date")]
 
     def __str__(self):
-        return f"{self.date:%d-%m-%Y} {self.from_account} → {self.to_account} {self.amount}"
+        return f"{self.date:%d-%m-%Y} {self.from_account} → {self.to_account} {rupees(self.amount)}"
 
 
 class DayChange(models.Model):

@@ -39,3 +39,9 @@
     nameTheAccount();
   }
 })();
+
+/* The questions above a list fold away on a phone. */
+(() => {
+  const fold = document.querySelector(".asked-fold[data-folded]");
+  if (fold && window.matchMedia("(max-width: 560px)").matches) fold.open = false;
+})();

@@ -33,6 +33,9 @@ class BookForm(ModelForm):
 
     book = user = refusal = None
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
     def _post_clean(self):
         if self._meta.model is not Book and self.instance.book_id is None:
             self.instance.book = self.book

@@ -138,7 +138,7 @@ class MovementForm(BookForm):
 class EntryForm(MovementForm):
     begins_at = "category"
 
-    category = CategoryField(Category.objects.none(), thing="category")
+    category = CategoryField(Category.objects.none(), thing="category", empty_label="Choose")
     subcategory = LineField(
         required=False, widget=forms.TextInput(attrs={"maxlength": 80, "list": "subcategories", "autocomplete": "off"})
     )
@@ -170,8 +170,8 @@ class EntryForm(MovementForm):
 class TransferForm(MovementForm):
     begins_at = "amount"
 
-    from_account = OwnChoiceField(Account.objects.none(), thing="account", label="From")
-    to_account = OwnChoiceField(Account.objects.none(), thing="account", label="To")
+    from_account = OwnChoiceField(Account.objects.none(), thing="account", label="From", empty_label="Choose")
+    to_account = OwnChoiceField(Account.objects.none(), thing="account", label="To", empty_label="Choose")
 
     class Meta:
         model = AccountTransfer
@@ -203,7 +203,7 @@ class SelectionForm(forms.Form):
     date_to = DayField(required=False, label="To")
     account = OwnChoiceField(Account.objects.none(), thing="account", required=False, empty_label="All")
     amount_from = MoneyFormField(required=False, label="Amount from")
-    amount_to = MoneyFormField(required=False, label="to")
+    amount_to = MoneyFormField(required=False, label="Amount to")
     source = forms.ChoiceField(required=False)
     by = OwnChoiceField(None, thing="person", required=False, empty_label="All", label="Typed by")
     state = forms.ChoiceField(
@@ -216,7 +216,7 @@ class SelectionForm(forms.Form):
     FIRST = ("q", "date_from", "date_to", "account", "state")
 
     def __init__(self, data, *, book, user):
-        super().__init__(data)
+        super().__init__(data, label_suffix="")
         self.book, self.user = book, user
         self.fields["account"].queryset = access.visible(Account, user, book)
         # A source of "" is a real one (by command); a list that asks for none sends nothing.

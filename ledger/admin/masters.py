@@ -21,6 +21,7 @@ class MasterAdmin(BookAdmin):
 
     actions = None
     list_per_page = 200
+    empty_value_display = ""
 
     @admin.display(description="In use", boolean=False)
     def in_use(self, row):

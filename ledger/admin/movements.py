@@ -7,6 +7,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import F
+from django.forms import Script
 from django.http import Http404, HttpResponseRedirect, JsonResponse
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
@@ -81,13 +82,14 @@ class MovementAdmin(BookAdmin):
     change_list_template = "admin/ledger/movement_list.html"
     change_form_template = "admin/ledger/movement_form.html"
     list_per_page = 100
+    empty_value_display = ""
     sortable_by = ("day", "rupees")
     actions = ("bin_selected", "restore_selected", "reverse_selected")
     selection_class = SelectionForm
     remembered = ()
 
     class Media:
-        js = ("movement.js",)
+        js = (Script("movement.js", defer=True),)
 
     # -------------------------------------------------------------------------------------------- the list
 
@@ -377,12 +379,9 @@ class EntryAdmin(MovementAdmin):
             None,
             {
                 "fields": (
-                    "date",
-                    ("category", "subcategory"),
-                    "amount",
-                    ("payment_mode", "account"),
-                    "narration",
-                    "reference",
+                    ("date", "category", "subcategory"),
+                    ("amount", "payment_mode", "account"),
+                    ("narration", "reference"),
                 )
             },
         ),
@@ -425,7 +424,7 @@ class TransferAdmin(MovementAdmin):
     form = TransferForm
     list_display = ("day", "from_account", "to_account", "text", "moved", "typed_by")
     list_select_related = ("from_account", "to_account", "created_by")
-    fieldsets = ((None, {"fields": ("date", ("from_account", "to_account"), "amount", "narration", "reference")}),)
+    fieldsets = ((None, {"fields": (("date", "from_account", "to_account"), ("amount", "narration", "reference"))}),)
     remembered = ("date", "from_account", "to_account")
     post = staticmethod(services.transfer)
 

@@ -135,7 +135,7 @@ def test_a_used_form_with_other_figures_is_told_so_and_saves_as_another_one(ravi
     sent = typed(people.main)
     ravi.post(ADD, sent)
     page = ravi.post(ADD, sent | {"amount": "70"})
-    assert "has posted 15-01-2024 Collection 123456.50 already" in faults(page)
+    assert "has posted 15-01-2024 Collection 1,23,456.50 already" in faults(page)
     fresh = page.context["adminform"].form.shown_token
     assert fresh != sent["token"]
     ravi.post(ADD, sent | {"amount": "70", "token": fresh})
