@@ -106,6 +106,8 @@ class BookMember(models.Model):
     history = HistoricalRecords()
 
     class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
         ordering = ["user__username"]
         constraints = [
             models.UniqueConstraint(

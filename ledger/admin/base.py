@@ -6,6 +6,7 @@ post into the wrong one; a link to a list may name its book the same way (?_book
 """
 
 import copy
+from decimal import Decimal
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -20,6 +21,7 @@ from django.utils.safestring import SafeData, mark_safe
 
 from ledger import access, services
 from ledger.models import Book
+from lendbook.money import rupees
 
 BOOK_FIELD = "_book"
 
@@ -272,13 +274,19 @@ def history_steps(row, limit=100):
     steps = []
     for position, record in enumerate(kept[:limit]):
         before = kept[position + 1] if position + 1 < len(kept) else None
-        changes = []
         if before is not None:
+            told = record.diff_against(before, foreign_keys_are_objs=True).changes
             changes = [
-                (row._meta.get_field(change.field).verbose_name.capitalize(), change.old, change.new)
-                for change in record.diff_against(before, foreign_keys_are_objs=True).changes
+                (
+                    _word(row, change.field),
+                    _readable(row, change.field, change.old),
+                    _readable(row, change.field, change.new),
+                )
+                for change in told
                 if change.field not in _UNTOLD
             ]
+        else:
+            changes = []
         steps.append(
             {
                 "when": record.history_date,
@@ -288,3 +296,17 @@ def history_steps(row, limit=100):
             }
         )
     return steps
+
+
+def _word(row, name):
+    return row._meta.get_field(name).verbose_name.capitalize()
+
+
+def _readable(row, name, value):
+    """A kept value as people read it: amounts grouped, choices by their word, yes and no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return rupees(value)
+    choices = row._meta.get_field(name).flatchoices
+    return dict(choices).get(value, value) if choices else value

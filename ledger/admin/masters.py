@@ -100,7 +100,7 @@ class PaymentModesForm(forms.Form):
     """One account for every payment mode."""
 
     def __init__(self, data=None, *, book, user):
-        super().__init__(data)
+        super().__init__(data, label_suffix="")
         self.book, self.user = book, user
         kept = dict(book.mode_accounts.values_list("payment_mode", "account"))
         accounts = access.visible(Account, user, book)
@@ -176,6 +176,10 @@ class BookSettingsAdmin(BookAdmin):
     def get_readonly_fields(self, request, obj=None):
         return ("slug",) if obj else ()
 
+    def render_change_form(self, request, context, *args, **kwargs):
+        context["show_save_and_add_another"] = False
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def changelist_view(self, request, extra_context=None):
         book = self.book_of(request)
         if book is None or "_book" in request.GET:
@@ -192,6 +196,9 @@ class BookSettingsAdmin(BookAdmin):
     def save_row(self, request, row, form, change):
         if change:
             masters.save_book(row, user=request.user)
+
+    def save_related(self, request, form, formsets, change):
+        """There is nothing related."""
 
     def response_add(self, request, obj, post_url_continue=None):
         del request.user._book_roles

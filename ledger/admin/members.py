@@ -49,6 +49,7 @@ class MemberAdmin(BookAdmin):
     list_display = ("login", "name", "role", "last_seen")
     list_select_related = ("user",)
     sortable_by = ()
+    empty_value_display = ""
     actions = None
 
     @admin.display(description="Login")

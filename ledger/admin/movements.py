@@ -24,9 +24,10 @@ from ledger.admin.forms import (
     TransferForm,
 )
 from ledger.exports import XLSX_ROWS, export_response
-from ledger.models import AccountTransfer, Category, LedgerEntry
+from ledger.models import Account, AccountTransfer, Category, LedgerEntry
 from ledger.selection import COUNTED_UNASKED
 from lendbook.money import rupees
+from lendbook.templatetags import rupees as signs
 
 AT_ONCE = 1000  # rows that one action takes; each is locked, saved with its history and checked against the close
 TYPED_SHOWN = 5
@@ -398,11 +399,11 @@ class EntryAdmin(MovementAdmin):
 
     @admin.display(description="Received", ordering=F("amount"))
     def received(self, row):
-        return _signed(row) if row.category.direction == "received" else ""
+        return signs.received(_standing(row)) if row.category.direction == "received" else ""
 
     @admin.display(description="Spent", ordering=F("amount"))
     def spent(self, row):
-        return _signed(row) if row.category.direction == "spent" else ""
+        return signs.spent(_standing(row)) if row.category.direction == "spent" else ""
 
     def get_urls(self):
         view = self.admin_site.admin_view(require_GET(self.subcategories_view))
@@ -414,7 +415,9 @@ class EntryAdmin(MovementAdmin):
         return JsonResponse({"subcategories": used_subcategories(category, request.user)})
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
-        modes = request._row_book.mode_accounts.filter(account__is_active=True).select_related("account")
+        book = request._row_book
+        own = access.visible(Account, request.user, book).filter(is_active=True)
+        modes = book.mode_accounts.filter(account__in=own).select_related("account")
         context["mode_accounts"] = {row.payment_mode: row.account.name for row in modes}
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -433,11 +436,12 @@ class TransferAdmin(MovementAdmin):
 
     @admin.display(description="Amount", ordering="amount")
     def moved(self, row):
-        return _signed(row)
+        return rupees(_standing(row))
 
 
-def _signed(row):
-    return rupees(-row.amount if row.reversal_of_id else row.amount)
+def _standing(row):
+    """The amount as it counts: a reversal's below 0."""
+    return -row.amount if row.reversal_of_id else row.amount
 
 
 def used_subcategories(category, user, looked_at=2000, offered=40):

@@ -1,0 +1,307 @@
+"""Accounts, categories, payment modes, people and a book's settings: what may change, by whom, and what is refused."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+
+from ledger import closing, daybook, masters, services
+from ledger.models import Account, Book, BookMember, Category, PaymentModeAccount, Role
+from tests import world
+
+pytestmark = pytest.mark.django_db
+
+MODES = "/admin/ledger/paymentmodeaccount/"
+PEOPLE = "/admin/ledger/bookmember/"
+
+
+@pytest.fixture
+def people():
+    return world.cast()
+
+
+@pytest.fixture
+def asha(people, client):
+    """The client, logged in as the owner of Main Street."""
+    client.force_login(people.asha)
+    return client
+
+
+def change_page(row):
+    return reverse(f"admin:ledger_{row._meta.model_name}_change", args=[row.pk])
+
+
+def said(response):
+    """All that the page says, faults included."""
+    assert response.status_code == 200
+    return response.content.decode().replace("&#x27;", "'")
+
+
+def account_form(book, **changes):
+    values = {"_book": book.slug, "name": "Cash", "kind": "cash", "opening_balance": "50,000", "agent": ""}
+    return values | {"is_active": "on"} | changes
+
+
+# ------------------------------------------------------------------------------------------------ accounts
+
+
+def test_a_changed_opening_balance_moves_every_day(asha, people):
+    world.post(people.main, "2024-01-15")
+    cash = Account.objects.get(book=people.main, name="Cash")
+    asha.post(change_page(cash), account_form(people.main, opening_balance="60,000.50"))
+    assert daybook.day_book_on(people.main, date(2024, 1, 15)).closing_balance == Decimal("60500.50")
+    assert cash.history.first().history_user == people.asha
+    history = said(asha.get(reverse("admin:ledger_account_history", args=[cash.pk])))
+    assert "50,000.00 → 60,000.50" in history
+
+
+def test_an_opening_balance_of_a_closed_book_stays_and_the_way_out_is_named(asha, people):
+    closing.close_day(people.main, date(2024, 1, 20))
+    cash = Account.objects.get(book=people.main, name="Cash")
+    page = said(asha.post(change_page(cash), account_form(people.main, opening_balance="1")))
+    assert "closed through 20-01-2024. Post an adjustment on 21-01-2024" in page
+    cash.refresh_from_db()
+    assert cash.opening_balance == Decimal(50000)
+    assert asha.post(change_page(cash), account_form(people.main, name="Till")).status_code == 302
+
+
+def test_an_account_is_retired_and_the_last_one_is_not(asha, people):
+    cash, bank, bag = Account.objects.filter(book=people.main)
+    retire = {"is_active": ""}
+    asha.post(change_page(cash), account_form(people.main, **retire))
+    asha.post(change_page(bag), account_form(people.main, name="Bag", opening_balance="0", **retire))
+    last = account_form(people.main, name="Bank", kind="bank", opening_balance="0", **retire)
+    assert "last active account" in said(asha.post(change_page(bank), last))
+    assert list(Account.objects.filter(book=people.main, is_active=True)) == [bank]
+    assert services.account_for_mode(people.main, "Cash") == bank
+
+
+def test_account_names_are_told_apart_without_regard_to_letter_case(asha, people):
+    page = asha.post("/admin/ledger/account/add/", account_form(people.main, name="CASH"))
+    assert "has an account of this name already" in said(page)
+    asha.post("/admin/ledger/account/add/", account_form(people.main, name="Petty\x00 cash", opening_balance="-5"))
+    assert Account.objects.get(name="Petty  cash").opening_balance == Decimal(-5)
+
+
+def test_only_people_of_the_book_can_carry_its_cash(asha, people):
+    page = asha.post("/admin/ledger/account/add/", account_form(people.main, name="Bag 2", agent=people.charlie.pk))
+    assert "Select a valid choice" in said(page)
+
+
+def test_accounts_show_what_lies_in_them_now(asha, people):
+    world.post(people.main, "2024-01-15", amount="123456.50")
+    assert "1,73,456.50" in said(asha.get("/admin/ledger/account/"))
+
+
+# ------------------------------------------------------------------------------------------------ categories
+
+
+def test_a_changed_direction_moves_every_day_it_was_used_on(asha, people):
+    world.post(people.main, "2024-01-15", "Income", "1500")
+    income = world.category(people.main, "Income")
+    sent = {"_book": people.main.slug, "name": "Income", "direction": "spent", "is_active": "on"}
+    asha.post(change_page(income), sent)
+    assert daybook.day_book_on(people.main, date(2024, 1, 15)).closing_balance == Decimal(48500)
+    closing.close_day(people.main, date(2024, 1, 20))
+    assert "is closed" in said(asha.post(change_page(income), sent | {"direction": "received"}))
+    income.refresh_from_db()
+    assert income.direction == "spent"
+
+
+def test_the_categories_of_a_close_stay_as_they_are(asha, people):
+    short = world.category(people.main, "Cash Short")
+    for change in ({"direction": "received"}, {"name": "Missing"}, {"is_active": ""}):
+        sent = {"_book": people.main.slug, "name": "Cash Short", "direction": "spent", "is_active": "on"}
+        assert "stays as it is" in said(asha.post(change_page(short), sent | change))
+
+
+def test_a_new_category_needs_a_name_of_its_own(asha, people):
+    sent = {"_book": people.main.slug, "name": "கடன் வசூல்", "direction": "received"}
+    asha.post("/admin/ledger/category/add/", sent)
+    assert Category.objects.get(name="கடன் வசூல்").is_active
+    assert "of this name already" in said(asha.post("/admin/ledger/category/add/", sent))
+
+
+# ------------------------------------------------------------------------------------------------ payment modes
+
+
+def test_every_payment_mode_gets_its_account_on_one_page(asha, people):
+    cash, bank, _ = Account.objects.filter(book=people.main)
+    sent = {"_book": people.main.slug, "mode_0": bank.pk, "mode_1": "", "mode_6": cash.pk}
+    asha.post(MODES, sent)
+    modes = dict(PaymentModeAccount.objects.filter(book=people.main).values_list("payment_mode", "account"))
+    assert modes == {"Cash": bank.pk, "Other": cash.pk}
+    assert "UPI → the book's first account" in said(asha.get(MODES))
+
+
+def test_a_payment_mode_pays_into_no_foreign_account(asha, people):
+    foreign = people.other.accounts.first()
+    page = said(asha.post(MODES, {"_book": people.main.slug, "mode_0": foreign.pk}))
+    assert "There is no such account in this book." in page
+    with pytest.raises(ValidationError, match="no active account"):
+        masters.map_payment_mode(people.main, "Cash", foreign)
+
+
+# ------------------------------------------------------------------------------------------------ people
+
+
+def joining(book, **changes):
+    values = {"_book": book.slug, "login": "valli", "name": "Valli M", "role": "staff", "password": ""}
+    return values | changes
+
+
+def test_a_new_login_gets_a_link_by_which_it_sets_its_password_once(asha, people, client):
+    page = said(asha.post(f"{PEOPLE}add/", joining(people.main), follow=True))
+    link = re.search(r"http://testserver(/set-password/[^\"]+)", page)[1]
+    valli = get_user_model().objects.get(username="valli")
+    assert not valli.has_usable_password()
+    asha.logout()
+    form = client.get(link, follow=True)
+    client.post(form.request["PATH_INFO"], {"new_password1": "kuthu-vilakku-9", "new_password2": "kuthu-vilakku-9"})
+    assert client.login(username="valli", password="kuthu-vilakku-9")
+    assert client.get("/admin/ledger/ledgerentry/").status_code == 200
+    client.logout()
+    assert "has been used or is too old" in said(client.get(link, follow=True))
+
+
+def test_a_typed_password_is_checked_and_lets_in(asha, people, client):
+    assert "too short" in said(asha.post(f"{PEOPLE}add/", joining(people.main, password="short")))
+    assert not get_user_model().objects.filter(username="valli").exists()
+    asha.post(f"{PEOPLE}add/", joining(people.main, password="kuthu-vilakku-9"))
+    sent = {"username": "valli", "password": "kuthu-vilakku-9"}
+    assert client.post("/admin/login/?next=/admin/", sent).status_code == 302
+
+
+def test_an_existing_login_joins_with_its_own_password_and_can_never_be_reset_by_its_new_book(asha, people):
+    sent = joining(people.main, login="charlie")
+    assert "with its own" in said(asha.post(f"{PEOPLE}add/", sent | {"password": "kuthu-vilakku-9"}))
+    asha.post(f"{PEOPLE}add/", sent)
+    member = BookMember.objects.get(book=people.main, user=people.charlie)
+    assert not masters.may_reset(member, people.asha)
+    assert "/set-password/" not in said(asha.get(f"{change_page(member)}?link=1"))
+    people.charlie.refresh_from_db()
+    assert people.charlie.check_password(world.PASSWORD)
+
+
+def test_a_login_that_came_to_work_elsewhere_too_is_no_longer_reset_from_here(people):
+    member = masters.add_member(people.main, login="valli", role=Role.STAFF, user=people.asha)
+    assert masters.may_reset(member, people.asha)
+    services.set_member(people.other, member.user, Role.AUDITOR)
+    assert not masters.may_reset(member, people.asha)
+
+
+def test_nobody_joins_twice_and_a_bad_login_is_named(asha, people):
+    assert "works in Main Street already" in said(asha.post(f"{PEOPLE}add/", joining(people.main, login="ravi")))
+    assert "valid username" in said(asha.post(f"{PEOPLE}add/", joining(people.main, login="a b")))
+    assert "Select a valid choice" in said(asha.post(f"{PEOPLE}add/", joining(people.main, role="king")))
+
+
+def test_an_agent_gets_a_cash_account_of_his_own(asha, people):
+    asha.post(f"{PEOPLE}add/", joining(people.main, role="agent"))
+    assert Account.objects.get(agent__username="valli").name == "Valli M's cash"
+    ravi = BookMember.objects.get(user=people.ravi)
+    asha.post(change_page(ravi), {"_book": people.main.slug, "role": "agent"})
+    assert Account.objects.filter(agent=people.ravi).count() == 1
+
+
+def test_the_last_owner_stays_owner_and_stays(asha, people):
+    own = BookMember.objects.get(book=people.main, user=people.asha)
+    sent = {"_book": people.main.slug, "role": "staff"}
+    assert "last owner" in said(asha.post(change_page(own), sent))
+    delete = reverse("admin:ledger_bookmember_delete", args=[own.pk])
+    assert "last owner" in said(asha.post(delete, {"post": "yes"}, follow=True))
+    own.refresh_from_db()
+    assert own.role == Role.OWNER
+    masters.change_role(BookMember.objects.get(user=people.ravi), Role.OWNER, user=people.asha)
+    assert asha.post(change_page(own), sent).status_code == 302
+
+
+def test_who_is_removed_gets_no_further_and_stays_in_the_history(asha, people, client):
+    world.post(people.main, "2024-01-15", user=people.ravi)
+    member = BookMember.objects.get(user=people.ravi)
+    asha.post(reverse("admin:ledger_bookmember_delete", args=[member.pk]), {"post": "yes"})
+    page = said(asha.get(PEOPLE))
+    assert "Worked here before" in page
+    assert "removed by asha" in page
+    client.force_login(people.ravi)
+    assert client.get("/admin/ledger/ledgerentry/").status_code == 302
+
+
+# ------------------------------------------------------------------------------------------------ the book
+
+
+def settings_form(book, **changes):
+    return {"_book": book.slug, "name": "Main Street", "time_zone": "Asia/Kolkata", "begins_on": ""} | changes
+
+
+def test_a_book_begins_no_later_than_its_first_entry(asha, people):
+    world.post(people.main, "2024-01-15")
+    binned = world.post(people.main, "2024-01-02")
+    services.delete(binned)
+    page = said(asha.post(change_page(people.main), settings_form(people.main, begins_on="16-01-2024")))
+    assert "holds 15-01-2024 Collection 500.00 already. Begin it on 15-01-2024 or earlier" in page
+    assert asha.post(change_page(people.main), settings_form(people.main, begins_on="15-01-2024")).status_code == 302
+    people.main.refresh_from_db()
+    assert people.main.begins_on == date(2024, 1, 15)
+
+
+def test_a_time_zone_that_is_none_is_refused(asha, people):
+    page = said(asha.post(change_page(people.main), settings_form(people.main, time_zone="Asia/Atlantis")))
+    assert "is no time zone" in page
+
+
+def test_a_books_short_name_stays(asha, people):
+    asha.post(change_page(people.main), settings_form(people.main, slug="elsewhere", name="Main Road"))
+    people.main.refresh_from_db()
+    assert (people.main.slug, people.main.name) == ("main-street", "Main Road")
+
+
+def test_an_owner_opens_another_book_and_owns_it(asha, people):
+    sent = {"name": "Hill Road", "slug": "hill-road", "time_zone": "Asia/Kolkata", "begins_on": "01-04-2024"}
+    assert asha.post("/admin/ledger/book/add/", sent).status_code == 302
+    book = Book.objects.get(slug="hill-road")
+    assert book.members.get().user == people.asha
+    assert (book.accounts.count(), book.begins_on) == (1, date(2024, 4, 1))
+    assert "short name is there already" in said(asha.post("/admin/ledger/book/add/", sent))
+
+
+# ------------------------------------------------------------------------------------------------ roles
+
+
+@pytest.mark.parametrize("name", ["ravi", "kumar", "meena", "charlie"])
+def test_only_the_owner_changes_masters(people, client, name):
+    client.force_login(getattr(people, name))
+    rows = (
+        Account.objects.get(book=people.main, name="Cash"),
+        world.category(people.main, "Income"),
+        BookMember.objects.get(user=people.ravi),
+        people.main,
+    )
+    for row in rows:
+        response = client.post(change_page(row), {"_book": people.main.slug, "name": "x", "role": "owner"})
+        assert response.status_code in (403, 404)
+        response = client.post(f"/admin/ledger/{row._meta.model_name}/add/", {"_book": people.main.slug})
+        assert response.status_code in (403, 404)
+    client.post(MODES, {"_book": people.main.slug, "mode_0": ""})
+    assert PaymentModeAccount.objects.filter(book=people.main, payment_mode="Cash").exists()
+    assert BookMember.objects.get(user=people.ravi).role == Role.STAFF
+
+
+def test_masters_of_another_book_do_not_exist(people, client):
+    client.force_login(people.charlie)
+    cash = Account.objects.get(book=people.main, name="Cash")
+    for row in (cash, world.category(people.main, "Income"), BookMember.objects.get(user=people.ravi), people.main):
+        assert client.get(change_page(row)).status_code == 404
+        assert client.get(reverse(f"admin:ledger_{row._meta.model_name}_history", args=[row.pk])).status_code == 404
+    assert client.post("/admin/ledger/account/add/", account_form(people.main)).status_code == 404
+
+
+def test_masters_are_never_deleted(asha, people):
+    for row in (Account.objects.get(book=people.main, name="Bank"), world.category(people.main, "Income"), people.main):
+        page = reverse(f"admin:ledger_{row._meta.model_name}_delete", args=[row.pk])
+        assert asha.post(page, {"post": "yes"}).status_code == 403
+        row.refresh_from_db()
