@@ -58,6 +58,9 @@ class Tag(models.Model):
     )
     category = models.ForeignKey(Category, models.PROTECT, null=True, blank=True, related_name="+")
     subcategory = models.CharField(max_length=80, blank=True)
+    shipped_as = models.CharField(
+        max_length=60, blank=True, editable=False, help_text="Which shipped tag this is, whatever staff calls it."
+    )
     is_active = models.BooleanField(default=True)
     history = HistoricalRecords()
 

@@ -1,0 +1,31 @@
+"""Training a book's categoriser: on confirmed rows only, never on the machine's own guesses. Runs in the worker."""
+
+from expenses import learning, placing
+from expenses.models import ProductTag, Transaction
+from expenses.narration import read_narration
+
+
+def examples_of(book):
+    """[learning.Example] of what staff confirmed: rows settled by hand, and rows of payees staff has tagged."""
+    confirmed = Transaction.objects.filter(book=book, debit_amount__isnull=False, tag__isnull=False)
+    settled = confirmed.filter(decided_by="manual")
+    remembered = confirmed.filter(
+        decided_by="product",
+        product__in=ProductTag.objects.filter(book=book, source=ProductTag.Source.STAFF).values("product"),
+    )
+    shipped = {tag.name: tag.shipped_as or tag.name for tag in placing.tags_of(book)}
+    return [
+        learning.Example(read_narration(narration)._replace(product=product, reference=""), shipped.get(tag, tag))
+        for narration, product, tag in (settled | remembered)
+        .values_list("narration", "product", "tag__name")
+        .iterator()
+    ]
+
+
+def train(book, *, user=None):
+    """Train, save whole, and place the untouched rows anew; returns {examples, changed}. A second run learns the same."""
+    examples = examples_of(book)
+    if examples:
+        learning.save(learning.train(examples), placing.model_path(book.pk))
+    changed = placing.replace_tags(Transaction.objects.filter(book=book), user=user, reason="Learned")
+    return {"book": book.slug, "examples": len(examples), "changed": changed}
