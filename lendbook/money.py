@@ -35,10 +35,10 @@ def parse_money(text):
         raise ValidationError(f"'{shown[:40]}' has more than two decimals: paise are the smallest.", code="decimals")
     if not _AMOUNT.fullmatch(bare):
         raise ValidationError(f"'{shown[:40]}' is not an amount. Write it like 500 or 1,23,456.50.", code="amount")
-    amount = Decimal(bare.replace(",", "")).quantize(ZERO)
-    if amount >= MAX_RUPEES:
+    amount = Decimal(bare.replace(",", ""))
+    if amount >= MAX_RUPEES:  # before quantize, which fails on more digits than Decimal's precision
         raise ValidationError(f"'{shown[:40]}' is too large: the limit is {rupees(MAX_RUPEES)}.", code="large")
-    return -amount if shown.startswith("-") else amount
+    return (-amount if shown.startswith("-") else amount).quantize(ZERO)
 
 
 def money_fault(amount):
