@@ -4,13 +4,14 @@ PY = .venv/bin/python
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/15
 
-# Checks of settings need an instance; this one is thrown away.
-IN_SCRATCH = LENDBOOK_DATA_DIR=$$(mktemp -d)
+# Checks of settings need an instance; this one holds nothing.
+IN_SCRATCH = LENDBOOK_DATA_DIR=.venv/instances
 
 .PHONY: run test test-postgres lint format bench lock
 
 .venv/runs: requirements.txt
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lendbook needs Python 3.11 or later: make PYTHON=python3.11 …")'
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
