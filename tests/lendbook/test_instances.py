@@ -103,10 +103,25 @@ def test_sqlite_is_set_to_lose_nothing(tmp_path):
     assert shell(tmp_path, code).stdout.strip() == "['wal', 2] IMMEDIATE 20"
 
 
-def test_a_key_that_others_can_read_fails_the_check(tmp_path):
-    shell(tmp_path, "pass")
-    (tmp_path / "dev" / "secret_key").chmod(0o644)
-    assert "can be read by others" in manage(tmp_path, "check").stderr
+def test_one_key_given_to_two_instances_signs_different_things(tmp_path):
+    key = {"SECRET_KEY": "k" * 60}
+    signed = shell(tmp_path, "from django.core import signing; print(signing.dumps('a login'))", **key).stdout.strip()
+    read = f"from django.core import signing; print(signing.loads({signed!r}))"
+    assert shell(tmp_path, read, **key).stdout.strip() == "a login"
+    assert "BadSignature" in shell(tmp_path, read, instance="testing", **key).stderr
+
+
+def test_two_folders_of_one_instance_share_neither_queue_nor_cache(tmp_path):
+    code = "from django.conf import settings as s; print(s.CACHES['default']['KEY_PREFIX'], s.Q_CLUSTER['name'])"
+    assert shell(tmp_path / "one", code).stdout != shell(tmp_path / "two", code).stdout
+
+
+def test_a_folder_of_any_name_holds_an_instance_whose_files_are_its_owners_alone(tmp_path):
+    folder = tmp_path / "my shop #1 100%"
+    assert manage(folder, "migrate", "-v0").returncode == 0
+    assert (folder / "dev" / "db.sqlite3").exists()
+    for path in (folder / "dev").rglob("*"):
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):

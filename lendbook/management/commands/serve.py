@@ -87,7 +87,7 @@ def listen(bind, port):
         raise CommandError(f"PORT {port} is no port; take one from 1024 to 65535.") from None
     except OSError as error:
         raise CommandError(
-            f"Port {port} on {bind} cannot be used ({error.strerror}). Stop what runs there, or start with "
+            f"Port {port} on {bind} cannot be used ({os.strerror(error.errno)}). Stop what runs there, or start with "
             f"another port: PORT={port + 1} make run"
         ) from error
 
