@@ -66,14 +66,18 @@ def post_changes(book, changes, *, user=None, adjust=False):
     Raises ClosedDay unless `adjust`, which posts on the first open day instead. Returns the source_refs posted.
     """
     columns = columns_of(book)
-    changes = [change for change in changes if not (book.begins_on and change.date < book.begins_on)]
     live = _live_entries(book, changes)
     rows, account_for = [], _accounts(book, user)
     for change in changes:
         mode = change.after.get("mode") or PaymentMode.CASH
+        is_too_early = book.begins_on and change.date < book.begins_on
         for column, rule in columns.items():
             before, after = (values.get(column) or Decimal(0) for values in (change.before, change.after))
             parts = live[change.tracker.pk, change.day, column]
+            if is_too_early:
+                for entry in parts.values():  # posted before its date was moved there
+                    _take_back(entry, user, adjust)
+                continue
             if column == PAID and change.added is not None:
                 rows.append(_new_entry(change, rule, max(parts, default=0) + 1, change.added, mode, account_for))
                 continue
@@ -82,7 +86,7 @@ def post_changes(book, changes, *, user=None, adjust=False):
                     _take_back(parts[change.taken], user, adjust)
                 continue
             moved = change.before.get("mode") != change.after.get("mode") and column == PAID
-            if before == after and not moved:
+            if before == after and not moved and (after or not parts):
                 continue
             surplus = [entry for part, entry in sorted(parts.items()) if part > 1 or not after]
             for entry in surplus:
@@ -101,12 +105,14 @@ def _live_entries(book, changes):
     live = LedgerEntry.objects.filter(book=book, source=SOURCE, deleted_at=None, reversed_at=None)
     if len(changes) == 1:
         live = live.filter(source_ref__startswith=f"{changes[0].tracker.pk}:{changes[0].day}:")
+    elif len({change.tracker.pk for change in changes}) == 1:  # a moved start date: the entries stand elsewhere
+        live = live.filter(source_ref__startswith=f"{changes[0].tracker.pk}:")
     else:
         live = live.filter(Q(date__in=dates) | Q(adjusts_date__in=dates))
     found = defaultdict(dict)
     for entry in live.select_related("account", "category"):
         tracker_id, day, column, part = [*entry.source_ref.split(":"), "", ""][:4]
-        if part and (int(tracker_id), int(day)) in wanted:
+        if part.isdecimal() and (int(tracker_id), int(day)) in wanted:
             found[int(tracker_id), int(day), column][int(part)] = entry
     return found
 

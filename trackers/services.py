@@ -233,7 +233,7 @@ def open_tracker(
             enhanced_count=enhanced_count, skipped_weekdays=skipped, holidays=holidays,
         )  # fmt: skip
     contents = edited(contents, tracker_id=str(tracker.uid), version=1)
-    _take_terms(tracker, contents)
+    take_terms(tracker, contents)
     tracker.disbursed_amount = contents.parameters["investment"] if disbursed_amount is None else disbursed_amount
     tracker.disbursed_account = disbursed_account
     days = [posting.DayChange(tracker, day, {}, values) for day, values in sorted(contents.days.items())]
@@ -262,7 +262,7 @@ def skipping(book):
     return frozenset(settings.skipped_weekdays), frozenset(holidays)
 
 
-def _take_terms(tracker, contents):
+def take_terms(tracker, contents):
     """Copy the workbook's terms into the row."""
     for name in _TERMS:
         value = contents.parameters.get(name)
@@ -370,7 +370,7 @@ def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, **par
         opened = current(tracker)
         change = changed(tracker, opened, parameters=parameters, **replaced)
         before = tracker.start_date
-        _take_terms(tracker, change.new)
+        take_terms(tracker, change.new)
         if disbursed_amount is not None:
             tracker.disbursed_amount = disbursed_amount
         tracker.full_clean(exclude=["filename", "sha256", "version"])

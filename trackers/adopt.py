@@ -1,0 +1,232 @@
+"""Adopting workbooks that people had in hand: a copy of a tracker compared cell by cell, a lender's own made a tracker.
+
+Nothing is written before somebody has seen the whole comparison and said so. A file that was changed or lost in
+daily-trackers/ is compared against the kept copy of the row's version; what lay in the way is kept in versions/.
+"""
+
+from dataclasses import dataclass, replace
+
+from django.core.exceptions import ValidationError
+
+from ledger import services as ledger
+from trackers import posting, services, store
+from trackers.models import Draft, Tracker
+from trackers.workbook.contents import Contents, edited
+from trackers.workbook.errors import NotATracker
+from trackers.workbook.merge import Change, Comparison, compare, edits_of
+from trackers.workbook.read import Opened, open_workbook, read
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A copy beside the stored workbook: the cells' `comparison`, made against `version` of the tracker.
+
+    `in_the_way`: the file at the tracker's place is not the one Lendbook wrote (or is gone), so adopting puts a sound
+    one there even where no cell changes.
+    """
+
+    tracker: Tracker
+    uploaded: Contents
+    comparison: Comparison
+    version: int
+    in_the_way: bool
+
+    @property
+    def is_foreign(self):
+        """Whether the copy as a whole is refused: another tracker's, or another kind."""
+        return _is_foreign(self.comparison, self.uploaded)
+
+    @property
+    def changes_nothing(self):
+        return self.comparison.changes_nothing and not self.in_the_way
+
+
+def _is_foreign(comparison, uploaded):
+    of_cells = (*uploaded.unreadable, *uploaded.altered)
+    return any(one not in of_cells and (one.cell == "A1" or "!" in one.cell) for one in comparison.refused)
+
+
+# ------------------------------------------------------------------------------------------------ a tracker's own copy
+
+
+def compare_copy(tracker, data):
+    """Compare the bytes of a copy with what Lendbook keeps; nothing is written. Raises WorkbookError, StoreError."""
+    uploaded = read(data, thorough=True)
+    with store.locked(tracker.book_id, tracker.pk):
+        tracker = _fresh(tracker.pk)
+        opened, in_the_way = _stored(tracker)
+        return _compared(tracker, opened, uploaded, in_the_way)
+
+
+def compare_outside(tracker):
+    """Compare the file at the tracker's place, if somebody changed it there; None where it is Lendbook's own.
+
+    Raises WorkbookError for a file that is no sound workbook, StoreError where it or the kept copy is gone.
+    """
+    with store.locked(tracker.book_id, tracker.pk):
+        tracker = _fresh(tracker.pk)
+        try:
+            services.current(tracker)
+        except store.ChangedOutside:
+            uploaded = read(store.read_outside(tracker), thorough=True)
+            opened, _ = _stored(tracker)
+            return _compared(tracker, opened, uploaded, True)
+    return None
+
+
+def _fresh(pk):
+    return Tracker.objects.select_related("book", "customer__user").get(pk=pk)
+
+
+def _stored(tracker) -> tuple[Opened, bool]:
+    """(what Lendbook keeps, whether something else or nothing lies in its place)."""
+    try:
+        return services.current(tracker), False
+    except (store.ChangedOutside, store.Missing):
+        kept = store.read_kept(tracker)
+        if kept is None:
+            raise
+        return open_workbook(kept), True
+
+
+def _compared(tracker, opened, uploaded, in_the_way):
+    stored = opened.contents
+    comparison = compare(stored, uploaded, is_closed=_is_closed(tracker.book, stored))
+    return Compared(tracker, uploaded, comparison, tracker.version, in_the_way)
+
+
+def _is_closed(book, contents):
+    """Whether a change of a day would have to post in a closed period; before the book begins nothing posts."""
+
+    def is_closed(day):
+        date = contents.terms.date_of(day)
+        return book.is_closed_on(date) and not (book.begins_on and date < book.begins_on)
+
+    return is_closed
+
+
+def adopt_copy(tracker, uploaded, *, user=None, take=(), adjust=False, seen=None):
+    """Write a copy's changes into the tracker, and return (Tracker, the changes written).
+
+    `take` names the cells of conflicts that are settled in the copy's favour, `adjust` takes changes of closed days
+    too and posts them on the first open day. `seen` is the version that was compared: ValidationError if the tracker
+    changed since. Without anything to write nothing is written.
+    """
+    with store.locked(tracker.book_id, tracker.pk):
+        tracker = _fresh(tracker.pk)
+        if not tracker.is_active:
+            raise ValidationError(f"{tracker} is closed; reopen it first.")
+        opened, in_the_way = _stored(tracker)
+        compared = _compared(tracker, opened, uploaded, in_the_way)
+        if seen not in (None, tracker.version):
+            raise ValidationError(f"{tracker} was changed meanwhile. Compare again.", code="meanwhile")
+        if compared.is_foreign:
+            raise NotATracker(compared.comparison.refused[0].reason)
+        changes = _chosen(compared.comparison, take, adjust)
+        if not changes and not in_the_way:
+            return tracker, []
+        if in_the_way:
+            store.set_aside(tracker)
+        change = _change_of(tracker, opened, changes)
+        services.commit([change], user=user, reason="Adopted from a file", adjust=adjust)
+        return tracker, changes
+
+
+def _chosen(comparison, take, adjust) -> list[Change]:
+    settled = [conflict.taking_upload() for conflict in comparison.conflicts if conflict.cell in take]
+    return [*comparison.to_apply, *(comparison.adjustments if adjust else ()), *settled]
+
+
+def _change_of(tracker, opened, changes):
+    days, parameters = edits_of(changes)
+    change = services.changed(tracker, opened, days=days, parameters=parameters)
+    before, after = opened.contents.days, change.new.days
+    moved = change.new.terms.start_date != tracker.start_date
+    if parameters:
+        services.take_terms(tracker, change.new)
+        tracker.full_clean(exclude=["filename", "sha256", "version"])
+    change.days = [
+        # A moved start date moves every entry: each day is then posted as if it were new.
+        posting.DayChange(tracker, day, {} if moved else dict(before.get(day, {})), dict(after.get(day, {})))
+        for day in sorted(before.keys() | after.keys() if moved else days)
+    ]
+    return change
+
+
+def drafts_of(tracker):
+    """What staff typed while the workbook could not be written, oldest day first."""
+    return Draft.objects.filter(tracker=tracker).select_related("saved_by").order_by("date", "saved_at")
+
+
+# ------------------------------------------------------------------------------------------------ a new tracker
+
+
+def compare_new(book, data):
+    """(Contents, Comparison) of a workbook that shall become a new tracker of a book; every cell is to apply.
+
+    Raises WorkbookError for a file or terms that make no tracker, TermsError likewise.
+    """
+    uploaded = read(data, thorough=True)
+    # The baseline of a workbook that Lendbook wrote elsewhere is no reason to leave its cells out.
+    uploaded = replace(uploaded, baseline=None)
+    _refuse_known(uploaded)
+    uploaded.terms  # noqa: B018  (terms that are missing or make no scheme are refused here)
+    return uploaded, compare(None, uploaded, is_closed=_is_closed(book, uploaded))
+
+
+def _refuse_known(uploaded):
+    known = uploaded.tracker_id and Tracker.objects.filter(uid=uploaded.tracker_id).first()
+    if known:
+        raise NotATracker(
+            f"The workbook belongs to a tracker that is here already ({known.filename}): compare it with that one."
+        )
+
+
+def same_tracker(customer, contents):
+    """The customer's tracker of the same name, kind, start and investment, if he has one: then a file came twice."""
+    terms = contents.terms
+    return (
+        Tracker.objects.filter(
+            customer=customer,
+            tracker_type=contents.layout.kind,
+            tracker_name=name_of(contents, customer),
+            start_date=terms.start_date,
+            investment=terms.investment,
+        )
+        .exclude(closing=Tracker.Closing.WRITTEN_OFF)
+        .first()
+    )
+
+
+def name_of(contents, customer):
+    return ledger.clean_text(contents.parameters.get("tracker_name") or customer.name)[:120]
+
+
+def adopt_new(customer, uploaded, comparison, *, user=None, adjust=False):
+    """Open a tracker that says what a workbook says; closed days come along only with `adjust`. Returns the Tracker.
+
+    Days before the book begins stand in the workbook and its totals and are not posted.
+    """
+    known = same_tracker(customer, uploaded)
+    if known:
+        raise ValidationError(
+            f"{customer} has this tracker already: {known.filename}. Compare the file with that one, or give it another "
+            "name in B3.",
+            code="twice",
+        )
+    days, parameters = edits_of([*comparison.to_apply, *(comparison.adjustments if adjust else ())])
+    parameters["tracker_name"] = name_of(uploaded, customer)
+    skipped, holidays = uploaded.skipped_weekdays, uploaded.holidays
+    if not uploaded.tracker_id:
+        skipped, holidays = services.skipping(customer.book)
+    empty = Contents(layout=uploaded.layout, parameters={}, skipped_weekdays=skipped, holidays=holidays)
+    contents = edited(edited(empty, parameters=parameters), days=days)
+    return services.open_tracker(
+        customer=customer,
+        tracker_name=parameters["tracker_name"],
+        tracker_type=uploaded.layout.kind,
+        start_date=parameters["start_date"],
+        user=user,
+        adjust=adjust,
+        contents=contents,
+    )

@@ -1,0 +1,98 @@
+"""Adopt a workbook: a copy of a tracker that somebody edited, or a lender's own as a new tracker."""
+
+from pathlib import Path
+
+from ledger.management.base import Refused, WrongUse, find_book
+from trackers import adopt, services, store
+from trackers.management.base import TrackerCommand, find_tracker
+from trackers.workbook.contents import Refusal
+
+
+class Command(TrackerCommand):
+    help = (
+        "Compare a workbook cell by cell with a tracker, or with nothing as a new tracker of a customer; --apply writes "
+        "what may be written. Conflicts stay as Lendbook has them: settle them on the tracker's page. FILE stays as it is."
+    )
+
+    def add_options(self, parser):
+        parser.add_argument("file", metavar="FILE")
+        parser.add_argument("--tracker", metavar="TRACKER", help="the tracker it is a copy of: id or file name")
+        parser.add_argument("--book", metavar="SLUG", help="with --user: the book of the new tracker")
+        parser.add_argument("--user", metavar="LOGIN", help="the customer's login; made if missing")
+        parser.add_argument("--customer", default="", metavar="NAME", help="a new customer's name, in any script")
+        parser.add_argument("--apply", action="store_true", help="write it; without, only show the comparison")
+        parser.add_argument(
+            "--adjust", action="store_true", help="take cells of closed days too, posted on the first open day"
+        )
+
+    def work(self, **options):
+        of_new = bool(options["book"] and options["user"])
+        if bool(options["tracker"]) == of_new or (options["tracker"] and (options["book"] or options["user"])):
+            raise WrongUse("Give either --tracker, or --book and --user together.")
+        tracker = find_tracker(options["tracker"]) if options["tracker"] else None
+        book = None if tracker else find_book(options["book"])
+        data = _bytes_of(options["file"])
+        if tracker:
+            comparison, tracker = self.work_on_copy(tracker, data, options)
+        else:
+            comparison, tracker = self.work_on_new(book, data, options)
+        self.tell(comparison, tracker, options)
+
+    def work_on_copy(self, tracker, data, options):
+        compared = adopt.compare_copy(tracker, data)
+        if options["apply"] and not compared.is_foreign:
+            tracker, _ = adopt.adopt_copy(tracker, compared.uploaded, adjust=options["adjust"], seen=compared.version)
+        return compared.comparison, tracker
+
+    def work_on_new(self, book, data, options):
+        uploaded, comparison = adopt.compare_new(book, data)
+        if not options["apply"]:
+            return comparison, None
+        customer = services.customer_for(book, options["user"], options["customer"])
+        return comparison, adopt.adopt_new(customer, uploaded, comparison, adjust=options["adjust"])
+
+    def tell(self, comparison, tracker, options):
+        changes = [*comparison.to_apply, *(comparison.adjustments if options["adjust"] else ())]
+        refused = list(comparison.refused)
+        if not options["adjust"]:
+            refused += [Refusal(change.cell, _of_closed_day(change)) for change in comparison.adjustments]
+        document = {
+            "id": tracker and tracker.pk,
+            "filename": tracker and tracker.filename,
+            "to_apply": [_shape(change) for change in changes],
+            "kept": [_shape(change) for change in comparison.kept],
+            "conflicts": [
+                {"cell": one.cell, "baseline": one.baseline, "stored": one.stored, "uploaded": one.uploaded}
+                for one in comparison.conflicts
+            ],
+            "refused": [{"cell": one.cell, "reason": one.reason} for one in refused],
+        }
+        done = "Written" if options["apply"] else "Would be written"
+        self.answer(
+            document,
+            *(f"{one.cell}: conflict, {one.stored} here, {one.uploaded} in the file" for one in comparison.conflicts),
+            *(f"{one.cell}: refused. {one.reason}" for one in refused),
+            *(f"{change.cell}: {change.old} → {change.new}" for change in changes),
+            f"{done}: {len(changes)} cells{f' of {tracker.filename}' if tracker else ''}.",
+        )
+        if refused:
+            raise Refused(f"{len(refused)} cells were refused; mend them in the file and adopt it again.")
+        if options["apply"] and comparison.conflicts:
+            raise Refused(f"{len(comparison.conflicts)} conflicts stay as they are; settle them on the tracker's page.")
+
+
+def _of_closed_day(change):
+    return f"Day {change.day} lies in a closed period: repeat with --adjust to post it on the first open day."
+
+
+def _shape(change):
+    return {"cell": change.cell, "old": change.old, "new": change.new}
+
+
+def _bytes_of(name):
+    path = Path(name)
+    if not path.is_file():
+        raise Refused(f"There is no file {path}.")
+    if path.stat().st_size > store.MAX_BYTES:
+        raise Refused(f"{path.name} is larger than 5 MB; no tracker is.")
+    return path.read_bytes()
