@@ -1,0 +1,153 @@
+"""Transactions in the day book: posted once, linked instead of doubled, taken back; credits that prove collections."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from expenses import matching, posting, services
+from expenses.models import CreditMatch, Transaction
+from ledger import closing, daybook
+from ledger.models import Account, AccountTransfer, LedgerEntry
+from tests import world
+
+pytestmark = pytest.mark.django_db
+HEADER = "Date,Narration,Value Date,Debit Amount,Credit Amount,Chq/Ref Number,Closing Balance\n"
+ROWS = (
+    "01/09/26,UPI-SWIGGY-SWIGGY@ICICI-ICIC0000001-100000000001-FOOD,01/09/26,250.00,0.00,1,9750.00\n"
+    "02/09/26,ATW-1234-MAIN ROAD,02/09/26,2000.00,0.00,2,7750.00\n"
+    "03/09/26,UPI-MURUGAN K-MURUGAN@OKAXIS-UTIB0000001-100000000003-LOAN,03/09/26,0.00,500.00,3,8250.00\n"
+)
+
+
+@pytest.fixture
+def bank():
+    account = Account.objects.get(book=world.book(), name="Bank")
+    services.import_statement(account, (HEADER + ROWS).encode(), file_name="s.csv")
+    return account
+
+
+def row(text):
+    return Transaction.objects.get(narration__contains=text)
+
+
+def settled(bank, text="SWIGGY", tag="Food"):
+    one = row(text)
+    services.settle(one, services.tag_named(bank.book, tag))
+    return row(text)
+
+
+def test_a_confirmed_debit_posts_once_however_often_pressed(bank):
+    one = settled(bank)
+    assert posting.post([one]).posted == 1
+    assert posting.post([one]).known == 1
+    entry = LedgerEntry.objects.get()
+    assert (str(entry.category), entry.subcategory, entry.amount, entry.account, entry.payment_mode) == (
+        "Expense", "Food", Decimal("250.00"), bank, "UPI"
+    )  # fmt: skip
+    assert daybook.day_book_on(bank.book, date(2026, 9, 1)).total_spent == 250
+
+
+def test_a_guess_is_never_posted(bank):
+    done = posting.post([row("SWIGGY")])
+    assert done.posted == 0
+    assert "settle it first" in done.refused[0][1]
+    assert not LedgerEntry.objects.exists()
+
+
+def test_taken_back_it_can_be_posted_again(bank):
+    one = settled(bank)
+    posting.post([one])
+    assert posting.unpost([one]) == 1
+    assert posting.unpost([one]) == 0
+    assert daybook.day_book_on(bank.book, date(2026, 9, 1)).total_spent == 0
+    assert posting.post([one]).posted == 1
+
+
+def test_cash_from_a_machine_becomes_a_transfer_to_the_cash_box(bank):
+    one = settled(bank, "ATW", "Cash")
+    posting.post([one])
+    moved = AccountTransfer.objects.get()
+    assert (str(moved.from_account), str(moved.to_account), moved.amount) == ("Bank", "Cash", Decimal("2000.00"))
+    assert not LedgerEntry.objects.exists()
+
+
+def test_a_split_posts_an_entry_per_part_and_the_parts_must_add_up(bank):
+    food, fun = (services.tag_named(bank.book, name) for name in ("Food", "Fun"))
+    with pytest.raises(ValidationError, match="add up to"):
+        posting.split(row("SWIGGY"), [(food, Decimal(200), ""), (fun, Decimal(40), "")])
+    posting.split(row("SWIGGY"), [(food, Decimal(200), ""), (fun, Decimal(50), "show")])
+    posting.post([row("SWIGGY")])
+    assert sorted(LedgerEntry.objects.values_list("subcategory", "amount")) == [
+        ("Food", Decimal("200.00")),
+        ("Fun", Decimal("50.00")),
+    ]
+    posting.unpost([row("SWIGGY")])
+    assert daybook.day_book_on(bank.book, date(2026, 9, 1)).total_spent == 0
+
+
+def test_what_is_in_the_books_already_is_proposed_and_linked_instead_of_doubled(bank):
+    entry = world.post(bank.book, "2026-09-02", "Expense", "250", account=bank)
+    world.post(bank.book, "2026-09-09", "Expense", "250", account=bank)
+    one = settled(bank)
+    assert posting.proposals([one]) == {one.pk: [entry]}
+    posting.link(one, entry)
+    assert posting.post([row("SWIGGY")]).known == 1
+    assert LedgerEntry.objects.count() == 2
+    posting.unpost([row("SWIGGY")])
+    assert LedgerEntry.objects.filter(deleted_at=None).count() == 2
+
+
+def test_a_closed_day_is_refused_or_adjusted(bank):
+    one = settled(bank)
+    closing.close_day(bank.book, date(2026, 9, 5))
+    assert "closed" in posting.post([one]).refused[0][1]
+    assert posting.post([one], adjust=True).posted == 1
+    assert LedgerEntry.objects.get().adjusts_date == date(2026, 9, 1)
+
+
+def test_a_credit_proves_a_collection_with_its_evidence(bank):
+    entry = world.post(
+        bank.book, "2026-09-02", amount="500", account=bank, narration="Murugan K: Shop, day 3", payment_mode="UPI"
+    )
+    world.post(
+        bank.book, "2026-09-03", amount="500", account=bank, narration="Selvi R: Shop, day 3", payment_mode="UPI"
+    )
+    proposal = matching.proposals(bank.book, date(2026, 9, 1), date(2026, 9, 30))[0]
+    assert (proposal.entry, proposal.evidence[0]) == (entry, "the name Murugan K")
+    for _ in range(2):
+        matching.confirm([proposal.credit], [proposal.entry], evidence=proposal.evidence)
+    assert CreditMatch.objects.count() == 1
+    assert not matching.unmatched_credits(bank.book, date(2026, 9, 1), date(2026, 9, 30)).exists()
+    assert [e.narration for e in matching.unseen_collections(bank.book, date(2026, 9, 1), date(2026, 9, 30))] == [
+        "Selvi R: Shop, day 3"
+    ]
+    matching.take_back(CreditMatch.objects.get())
+    assert matching.unmatched_credits(bank.book, date(2026, 9, 1), date(2026, 9, 30)).count() == 1
+
+
+def test_one_credit_may_prove_many_collections_whose_sums_agree(bank):
+    parts = [world.post(bank.book, "2026-09-03", amount=amount, account=bank) for amount in ("300", "200")]
+    with pytest.raises(ValidationError, match="add up"):
+        matching.confirm([row("MURUGAN")], parts[:1])
+    matching.confirm([row("MURUGAN")], parts)
+    assert CreditMatch.objects.count() == 2
+
+
+def test_bank_against_book_names_what_each_side_has_alone(bank):
+    posting.post([settled(bank)])
+    mine = world.post(bank.book, "2026-09-10", amount="70", account=bank)
+    month = matching.bank_against_book(bank, date(2026, 9, 1), date(2026, 9, 30))
+    assert (month.bank_closing, month.book_closing) == (Decimal("8250.00"), Decimal("-180.00"))
+    assert [one.narration[:3] for one in month.bank_only] == ["ATW", "UPI"]
+    assert month.book_only == [mine]
+
+
+def test_statement_with_posted_rows_is_undone_only_after_they_are_taken_back(bank):
+    one = settled(bank)
+    posting.post([one])
+    with pytest.raises(ValidationError, match="take those back first"):
+        services.undo_statement(one.statement)
+    posting.unpost([one])
+    assert services.undo_statement(one.statement) == 3
