@@ -7,4 +7,7 @@ class TrackersConfig(AppConfig):
     name = "trackers"
 
     def ready(self):
-        from trackers import access  # noqa: F401  (says who may see which customer and tracker)
+        from ledger.imports import importing
+        from trackers import access, loans  # noqa: F401  (access says who may see which customer and tracker)
+
+        importing.register(loans.LoanImporter)

@@ -91,8 +91,8 @@ def commit(changes, *, user, reason, adjust=False, also=None):
 
     `also()` is called inside the transaction: what else belongs to it. The caller holds the locks.
     """
-    with written(changes) as waiting, transaction.atomic(durable=True):
-        apply(changes, waiting, user=user, reason=reason, adjust=adjust)
+    with written(changes) as files, transaction.atomic(durable=True):
+        apply(changes, files, user=user, reason=reason, adjust=adjust)
         if also:
             also()
     store.settle(*(change.tracker for change in changes))
@@ -101,27 +101,28 @@ def commit(changes, *, user, reason, adjust=False, also=None):
 @contextmanager
 def written(changes):
     """The changed workbooks, durable beside their places, while the transaction runs; gone again if it is refused."""
-    with _waiting([(change.tracker, _bytes_of(change)) for change in changes]) as waiting:
-        yield waiting
+    with waiting([(change.tracker, _bytes_of(change)) for change in changes]) as files:
+        yield files
 
 
 @contextmanager
-def _waiting(pairs):
-    waiting = store.write_waiting_many(pairs)
+def waiting(pairs):
+    """The workbooks of (tracker, bytes), durable beside their places, as store.Written; gone again on a refusal."""
+    files = store.write_waiting_many(pairs)
     try:
-        yield waiting
+        yield files
     except DatabaseError:
         raise  # the commit itself may have happened: recovery compares the row with the waiting file and decides
     except Exception:
-        store.drop_waiting(waiting)
+        store.drop_waiting(files)
         raise
 
 
-def apply(changes, waiting, *, user, reason, adjust=False):
+def apply(changes, files, *, user, reason, adjust=False):
     """Store the rows of changed trackers and post their days, in the caller's transaction."""
     _lock_rows(changes)
-    for change, one in zip(changes, waiting, strict=True):
-        _store_row(change, one.sha256)
+    for change, one in zip(changes, files, strict=True):
+        take_figures(change.tracker, change.new, one.sha256)
     _save_rows([change.tracker for change in changes], user, reason)
     days = [day for change in changes for day in change.days]
     if days:
@@ -148,11 +149,12 @@ def _lock_rows(changes):
             raise store.StoreError(f"{change.tracker} was changed meanwhile. Look at it again and repeat.")
 
 
-def _store_row(change, sha256):
-    tracker, summary = change.tracker, change.new.summary()
+def take_figures(tracker, contents, sha256):
+    """Copy into the row what its workbook of that sha256 adds up to."""
+    summary = contents.summary()
     for name in CACHED:
         setattr(tracker, name, summary[name])
-    tracker.version, tracker.sha256, tracker.changed_outside_at = change.new.version, sha256, None
+    tracker.version, tracker.sha256, tracker.changed_outside_at = contents.version, sha256, None
     tracker.updated_at = timezone.now()
 
 
@@ -174,6 +176,24 @@ def customer_for(book, login, name=""):
 
     Raises ValidationError for a login that Django refuses or that works in the office.
     """
+    user = login_for(login)
+    if user.pk is None:
+        user.save()
+    customer = Customer.objects.filter(book=book, user=user).first()
+    if customer is None:
+        customer = Customer(book=book, user=user, name=ledger.clean_text(name) or login)
+        customer.full_clean()
+        ledger.save(customer, None)
+    if not customer.is_active:
+        raise ValidationError(f"The customer {customer} is deactivated; activate him first.")
+    return customer
+
+
+def login_for(login):
+    """The user of a customer's login; one that is missing is made without a usable password, and not saved yet.
+
+    Raises ValidationError for a login that Django refuses or that works in the office.
+    """
     User = get_user_model()
     user = User.objects.filter(username=login).first()
     if user is None:
@@ -183,17 +203,9 @@ def customer_for(book, login, name=""):
             user.full_clean(exclude=["password"])
         except ValidationError as error:
             raise ValidationError(f"The login '{login[:40]}' cannot be used: {' '.join(error.messages)}") from error
-        user.save()
     elif user.is_superuser or user.book_members.exists():
         raise ValidationError(f"'{login}' works in the office; a customer needs a login of his own.")
-    customer = Customer.objects.filter(book=book, user=user).first()
-    if customer is None:
-        customer = Customer(book=book, user=user, name=ledger.clean_text(name) or login)
-        customer.full_clean()
-        ledger.save(customer, None)
-    if not customer.is_active:
-        raise ValidationError(f"The customer {customer} is deactivated; activate him first.")
-    return customer
+    return user
 
 
 def open_tracker(
@@ -241,8 +253,8 @@ def open_tracker(
     tracker.full_clean(exclude=["filename", "sha256", "version"])
     with store.naming():
         tracker.filename = store.new_filename(customer.user.username, timezone.localtime())
-        with _waiting([(tracker, content)]) as (waiting,), transaction.atomic(durable=True):
-            _store_row(Change(tracker, None, contents), waiting.sha256)
+        with waiting([(tracker, content)]) as (file,), transaction.atomic(durable=True):
+            take_figures(tracker, contents, file.sha256)
             ledger.save(tracker, user, "Opened")
             if days:
                 posting.post_changes(book, days, user=user, adjust=adjust)
@@ -359,6 +371,17 @@ def move_payment(tracker, day, into, into_day, *, user=None, adjust=False):
 # ------------------------------------------------------------------------------------------------ terms and life
 
 
+def empty(tracker, *, user=None):
+    """Clear every day of a tracker inside the caller's transaction; its entries go into the bin, or are reversed."""
+    opened = current(tracker)
+    days = opened.contents.days
+    change = changed(tracker, opened, days={day: dict.fromkeys(values) for day, values in days.items()})
+    change.days = [posting.DayChange(tracker, day, dict(values), {}) for day, values in sorted(days.items())]
+    with written([change]) as files:
+        apply([change], files, user=user, reason="Emptied", adjust=True)
+    transaction.on_commit(lambda: store.settle(change.tracker))
+
+
 def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, **parameters):
     """Change terms (tracker_name, investment, scheme_period, per_day_payment, strategy, enhanced_count, start_date,
 
@@ -424,11 +447,11 @@ def renew(tracker, *, start_date, user=None, adjust=False, post_disbursement=Tru
             day = old.terms.day_of(start_date)
             values = {"paid": owed, "mode": "Other", "notes": f"Settled by renewal on {start_date:%d-%m-%Y}"}
             settled = [day_change(old, current(old), day, values, add=True)]
-        with written(settled) as waiting:
+        with written(settled) as files:
 
             def settle_old(new):
                 if settled:
-                    apply(settled, waiting, user=user, reason="Renewed", adjust=adjust)
+                    apply(settled, files, user=user, reason="Renewed", adjust=adjust)
                 close_tracker(old, closing=Tracker.Closing.RENEWED, on=start_date, user=user)
 
             new = open_tracker(
@@ -458,7 +481,7 @@ def rebuild_workbook(tracker, *, user=None):
             store.set_aside(tracker)
         new = edited(contents, version=tracker.version + 1)
         content = build_workbook(new, store.template_of(tracker.book_id)).data
-        with _waiting([(tracker, content)]) as waiting, transaction.atomic(durable=True):
-            apply([Change(tracker, None, new)], waiting, user=user, reason="Workbook built anew")
+        with waiting([(tracker, content)]) as files, transaction.atomic(durable=True):
+            apply([Change(tracker, None, new)], files, user=user, reason="Workbook built anew")
         store.settle(tracker)
         return tracker, source

@@ -71,12 +71,15 @@ def sha256_of(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def new_filename(username, moment):
-    """tracker_<username>_<YYYYMMDD>_<HHMMSS>.xlsx, made unique when two are opened in the same second."""
+def new_filename(username, moment, taken=()):
+    """tracker_<username>_<YYYYMMDD>_<HHMMSS>.xlsx, made unique when two are opened in the same second.
+
+    `taken` are names that are chosen already but not yet stored.
+    """
     plain = re.sub(r"[^a-z0-9_-]+", "-", username.lower()).strip("-")[:60] or "customer"
     stem = f"tracker_{plain}_{moment:%Y%m%d_%H%M%S}"
     name, number = f"{stem}.xlsx", 1
-    while Tracker.objects.filter(filename=name).exists():
+    while name in taken or Tracker.objects.filter(filename=name).exists():
         number += 1
         name = f"{stem}_{number}.xlsx"
     return name

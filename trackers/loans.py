@@ -1,0 +1,259 @@
+"""The import of running loans: one row a loan, a tracker each, with what was paid so far brought forward.
+
+What was paid before the book begins stands in the workbook on the day before and is not posted; where the loan, or
+the book itself, is younger than that it stands on the day of the import, and is posted as collected then. What was
+handed over is not posted: it left the cash box long ago. A loan that the customer has already is there already.
+"""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.urls import NoReverseMatch, reverse
+
+from ledger import services as ledger
+from ledger.daybook import ClosedDay
+from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer, text_of
+from ledger.models import Job
+from ledger.resources import DateWidget, MoneyWidget
+from trackers import services
+from trackers.models import Customer, Tracker
+from trackers.openings import Opening, open_many
+from trackers.schedule import MAX_DAY, TermsError
+from trackers.workbook.contents import edited, new_contents
+from trackers.workbook.errors import WorkbookError
+
+BROUGHT_FORWARD = "Brought forward"
+_TYPES = {
+    "50k": "50K", "50k reinvest": "50K", "1l": "1L", "1l enhanced": "1L", "100k": "1L",
+    "no reinvest": "NO_REINVEST", "no reinvestment": "NO_REINVEST", "daily": "NO_REINVEST", "": "NO_REINVEST",
+}  # fmt: skip
+_date, _money = DateWidget().clean, MoneyWidget().clean
+
+
+class LoanImporter(Importer):
+    """Running loans from a CSV or XLSX into one book; all rows or none."""
+
+    kind = "loans"
+    title = "Running loans"
+    noun = ("loan", "loans")
+    columns = (
+        Column("customer", "Customer", True, ("customer name", "name", "party", "borrower"), "Murugan K"),
+        Column("phone", "Phone", False, ("mobile", "phone number", "mobile number", "contact"), "98400 12345"),
+        Column("route", "Route", False, ("area", "line", "street"), "North"),
+        Column("type", "Type", False, ("tracker type", "scheme", "kind"), "50K, 1L, or empty: no reinvestment"),
+        Column("given_on", "Given on", True, ("date", "start date", "loan date", "start", "from"), "01-08-2024"),
+        Column("investment", "Investment", True, ("amount", "loan amount", "principal", "given"), "50,000"),
+        Column("per_day", "Per day", True, ("per day payment", "daily", "instalment", "daily amount"), "500"),
+        Column("period", "Period", True, ("days", "scheme period", "term", "no of days"), "100"),
+        Column("paid_so_far", "Paid so far", False, ("paid", "collected", "received so far", "total paid"), "12,500"),
+        Column("tracker_name", "Loan's name", False, ("tracker", "loan", "loan name"), "empty: from the date"),
+        Column("login", "Login", False, ("user", "username", "user name"), "empty: made from the name"),
+    )
+    options = {"adjust": "Post on the first open day what would fall on a closed one"}
+    example = (
+        ("Murugan K", "98400 12345", "North", "50K", "01-08-2024", "50,000", "500", "100", "12,500", "", ""),
+        ("Selvi R", "", "South", "", "15-09-2024", "30,000", "300", "120", "", "Shop loan", "selvi"),
+    )
+
+    def begin(self):
+        self.book.refresh_from_db()
+        self.today = self.book.today()
+        self.skipped, self.holidays = services.skipping(self.book)
+        self.customers = list(Customer.objects.filter(book=self.book).select_related("user").order_by("id"))
+        self.by_login = {customer.user.username: customer for customer in self.customers}
+        self.logins = set(get_user_model().objects.values_list("username", flat=True))
+        self.there = {
+            _key_of(tracker.customer, tracker.terms, tracker.tracker_type, tracker.tracker_name)
+            for tracker in Tracker.objects.filter(book=self.book)
+            .exclude(closing=Tracker.Closing.WRITTEN_OFF)
+            .select_related("customer__user")
+        }
+        self.seen = {}
+
+    # -------------------------------------------------------------------------------------------- check
+
+    def check(self, batch):
+        for line, named, cells in batch:
+            try:
+                opening, warning = self._opening(named)
+                key = _key_of(
+                    opening.customer,
+                    opening.contents.terms,
+                    opening.contents.layout.kind,
+                    opening.contents.parameters["tracker_name"],
+                )
+            except ValidationError as error:
+                yield Checked(line, REJECTED, cells, " ".join(error.messages))
+            except (WorkbookError, TermsError) as error:
+                yield Checked(line, REJECTED, cells, str(error))
+            else:
+                if key in self.there:
+                    yield Checked(line, DUPLICATE, cells)
+                elif key in self.seen:
+                    reason = f"line {self.seen[key]} is the same loan; give one of them another name."
+                    yield Checked(line, REJECTED, cells, reason)
+                else:
+                    self.seen[key] = line
+                    yield Checked(line, NEW, cells, warning=warning, value=opening)
+
+    def _opening(self, named):
+        """(the Opening of a row, a warning). Raises ValidationError with every reason, WorkbookError, TermsError."""
+        values, reasons = {}, []
+        readers = {"given_on": _date, "investment": _money, "per_day": _money, "paid_so_far": _money, "period": _days}
+        for column in self.columns:
+            cell, name = named.get(column.role, ""), column.label.lower()
+            try:
+                text = text_of(cell)
+                if column.required and not text:
+                    reasons.append(f"the {name} is missing.")
+                values[column.role] = readers.get(column.role, text_of)(cell) if text else ""
+            except ValidationError as error:
+                reasons += [f"{name}: {message}" for message in error.messages]
+        if not reasons:
+            reasons = self._faults(values)
+        if reasons:
+            raise ValidationError(reasons)
+        customer = self._customer(values)
+        contents = new_contents(
+            _TYPES[_plain(values["type"])],
+            tracker_name=ledger.clean_text(values["tracker_name"]) or f"Loan of {values['given_on']:%d-%m-%Y}",
+            start_date=values["given_on"],
+            investment=values["investment"],
+            scheme_period=values["period"],
+            per_day_payment=values["per_day"],
+            skipped_weekdays=self.skipped,
+            holidays=self.holidays,
+        )
+        return self._brought_forward(Opening(customer, contents), values["paid_so_far"] or Decimal(0))
+
+    def _faults(self, values):
+        faults = []
+        if _plain(values["type"]) not in _TYPES:
+            faults.append(f"type '{values['type'][:40]}' is unknown; write 50K, 1L or NO_REINVEST.")
+        if values["given_on"] > self.today:
+            faults.append(f"given on {values['given_on']:%d-%m-%Y} is in the future.")
+        if values["investment"] <= 0 or values["per_day"] <= 0:
+            faults.append("investment and per day must be above 0.")
+        if values["paid_so_far"] and values["paid_so_far"] < 0:
+            faults.append("paid so far must not be negative.")
+        return faults
+
+    def _brought_forward(self, opening, paid):
+        """The opening with what was paid so far on its day, and a warning where that is going to be posted."""
+        if not paid:
+            return opening, ""
+        terms, begins_on = opening.contents.terms, self.book.begins_on
+        is_early = bool(begins_on and terms.start_date < begins_on)
+        on = begins_on - timedelta(days=1) if is_early else self.today
+        day = min(terms.day_of(on), MAX_DAY)
+        date, filled = terms.date_of(day), {"paid": paid, "mode": "Other", "notes": BROUGHT_FORWARD}
+        opening.contents = edited(opening.contents, days={day: filled})
+        warning = ""
+        if paid > terms.total:
+            warning = f"{paid} was paid of {terms.total} in all."
+        if is_early:
+            return opening, warning
+        if self.book.is_closed_on(date) and not self.adjust:
+            raise ClosedDay(date, self.book.closed_through)
+        return opening, f"{warning} What was paid so far is posted as collected on {date:%d-%m-%Y}.".strip()
+
+    def _customer(self, values):
+        """The book's customer of that login, or that name and phone; else a new one, saved with his first loan."""
+        name, phone = ledger.clean_text(values["customer"]), ledger.clean_text(values["phone"])
+        login = values["login"].strip()
+        for known in [self.by_login.get(login)] if login else self.customers:
+            if known is None:
+                continue
+            is_same = known.name.casefold() == name.casefold() and not (
+                phone and known.phone and _digits(phone) != _digits(known.phone)
+            )
+            if login or is_same:
+                if not known.is_active:
+                    raise ValidationError(f"the customer {known} is deactivated; activate him first.")
+                return known
+        login = login or self._free_login(name, phone)
+        made = Customer(book=self.book, user=services.login_for(login), name=name, phone=phone, route=values["route"])
+        made.full_clean(exclude=["user", "book"], validate_unique=False, validate_constraints=False)
+        self.customers.append(made)
+        self.by_login[login] = made
+        self.logins.add(login)
+        return made
+
+    def _free_login(self, name, phone):
+        """A login made of the name, else of the phone's digits, that nobody has."""
+        stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or _digits(phone) or "customer"
+        login, number = stem, 1
+        while login in self.logins:
+            number += 1
+            login = f"{stem}-{number}"
+        return login
+
+    # -------------------------------------------------------------------------------------------- post, undo
+
+    def post(self, batch, job):
+        openings = [checked.value for checked in batch]
+        for opening in openings:
+            customer = opening.customer
+            if customer.user.pk is None:
+                customer.user.save()
+            if customer.pk is None:
+                ledger.save(customer, self.user, "Came with a running loan")
+        trackers = open_many(self.book, openings, user=self.user, adjust=self.adjust, reason="Running loan")
+        if job is not None:
+            job.parameters["opened"] = [*job.parameters.get("opened", ()), *(tracker.pk for tracker in trackers)]
+            Job.objects.filter(pk=job.pk).update(parameters=job.parameters)
+        return len(trackers)
+
+    def undo(self, job):
+        """Empty and close the loans that nobody touched since; nothing is deleted."""
+        left = closed = 0
+        for tracker in Tracker.objects.filter(pk__in=job.parameters.get("opened", ()), book=job.book, is_active=True):
+            if tracker.version > 1:
+                left += 1
+                continue
+            self._take_back(tracker)
+            closed += 1
+        words = f"{closed:,} {'loan' if closed == 1 else 'loans'} emptied and closed"
+        return f"{words}, {left:,} left: they were changed since." if left else f"{words}."
+
+    def _take_back(self, tracker):
+        services.empty(tracker, user=self.user)
+        services.close_tracker(tracker, closing=Tracker.Closing.WRITTEN_OFF, user=self.user)
+
+    def result_url(self, job):
+        try:
+            return reverse("admin:trackers_tracker_changelist")
+        except NoReverseMatch:
+            return ""
+
+
+def _plain(text):
+    return re.sub(r"[\W_]+", " ", text).strip().casefold()
+
+
+def _digits(phone):
+    """The last ten digits of a phone number, which +91 and blanks do not change."""
+    return re.sub(r"\D", "", phone)[-10:]
+
+
+def _days(cell):
+    text = re.sub(r"\s*\(?days?\)?$", "", text_of(cell), flags=re.IGNORECASE)
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= MAX_DAY):
+        raise ValidationError(f"'{text[:40]}' is not a number of days.")
+    return int(text)
+
+
+def _key_of(customer, terms, kind, name):
+    """What makes two rows the same loan."""
+    return (
+        customer.user.username,
+        kind,
+        name.casefold(),
+        terms.start_date,
+        terms.investment,
+        terms.per_day_payment,
+        terms.scheme_period,
+    )

@@ -1,0 +1,39 @@
+"""Import running loans from a CSV or XLSX file: a tracker each, all rows or none."""
+
+from ledger import access
+from ledger.imports import wizard
+from ledger.management.base import Refused, add_book, add_user, find_book, find_user
+from trackers.loans import LoanImporter
+from trackers.management.base import TrackerCommand
+
+
+class Command(TrackerCommand):
+    help = (
+        "Import running loans from a CSV or XLSX file with the columns customer, phone, route, type, given on, "
+        "investment, per day, period, paid so far (and a loan's name and login). All rows or none; what was paid before "
+        "the book begins stands in the workbook and is not posted."
+    )
+
+    def add_options(self, parser):
+        parser.add_argument("file", metavar="FILE")
+        add_book(parser)
+        parser.add_argument(
+            "--adjust", action="store_true", help="post on the first open day what would fall on a closed one"
+        )
+        add_user(parser)
+
+    def work(self, **options):
+        book = find_book(options["book"])
+        user = find_user(options["user"], book, access.CLOSE)
+        report = wizard.import_now(LoanImporter(book, user=user, adjust=options["adjust"]), options["file"])
+        lines = [f"Line {error['line']}: {error['reason']}" for error in report.errors]
+        notes = [f"Line {warning['line']}: {warning['reason']}" for warning in report.warnings]
+        summary = (
+            f"{report.rows_in} rows: {report.imported} trackers opened, {report.duplicate} there already, "
+            f"{report.rejected} rejected, {report.held} held back."
+        )
+        self.answer(report.shape(), *lines, *notes, summary)
+        if report.errors:
+            raise Refused(
+                f"Nothing was imported: {report.rejected or 'the file'} rejected. Mend the file and import it again."
+            )
