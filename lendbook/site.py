@@ -3,6 +3,7 @@
 PLACES is the navigation, all of it: a place shows once its page is built and the person's role in the book may use it.
 """
 
+import functools
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -69,8 +70,14 @@ PLACES = (
 
 def address(view, book, *args):
     """The address of a page by its URL name, in `book` where it lies in one; "" while the page is not built."""
+    return _address(view, *args) if view.startswith("admin:") else _address(view, book.slug, *args)
+
+
+@functools.lru_cache(maxsize=4096)
+def _address(view, *args):
+    """Addresses never change while the process lives, and every page asks for some twenty of them."""
     try:
-        return reverse(view, args=args if view.startswith("admin:") else (book.slug, *args))
+        return reverse(view, args=args)
     except NoReverseMatch:
         return ""
 
