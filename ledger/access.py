@@ -12,6 +12,7 @@ from django.http import Http404
 from ledger.models import (
     Account,
     AccountDay,
+    AccountMonth,
     AccountTransfer,
     Book,
     BookMember,
@@ -65,6 +66,7 @@ register(
 register(DayBook)
 register(DayBookDetail, book="day_book__book")
 register(AccountDay, agents_own=lambda user: Q(account__agent=user))
+register(AccountMonth, agents_own=lambda user: Q(account__agent=user))
 register(DayChange)
 register(DayClose)
 register(DayCloseCount, book="day_close__book")

@@ -22,6 +22,7 @@ from django.utils import timezone
 from ledger import days
 from ledger.models import (
     AccountDay,
+    AccountMonth,
     AccountTransfer,
     Book,
     DayBook,
@@ -185,8 +186,14 @@ def rebuild(book_id, since=None):
             )
             cursor.execute(f"DELETE FROM ledger_daybook WHERE book_id = %s {later}", parameters)
             cursor.execute(f"DELETE FROM ledger_accountday WHERE book_id = %s {later}", parameters)
+        stale = AccountMonth.objects.filter(book_id=book_id, **({"month__gte": since.replace(day=1)} if since else {}))
+        stale.delete()
         of_entries, of_transfers = (later.replace("date", alias + ".date") for alias in "et")
         _compute(book_id, of_entries, of_transfers, parameters[1:])
+        account_days = AccountDay.objects.filter(book_id=book_id)
+        if since is not None:
+            account_days = account_days.filter(date__gte=since.replace(day=1))
+        _add_up_months(book_id, account_days.dates("date", "month"))
         _carry(book_id, since)
 
 
@@ -203,6 +210,7 @@ def _recompute(book_id, dates):
             [_now(), book_id, listed],
         )
     _compute(book_id, f"AND e.date {among}", f"AND t.date {among}", [listed])
+    _add_up_months(book_id, {date.replace(day=1) for date in dates})
 
 
 def _compute(book_id, of_entries, of_transfers, parameters):
@@ -245,6 +253,26 @@ def _compute(book_id, of_entries, of_transfers, parameters):
                   FROM ledger_accounttransfer t WHERE t.book_id = %s AND t.deleted_at IS NULL {of_transfers}
                 ) AS moved GROUP BY account_id, date""",
             [book_id, book_id, *parameters, book_id, *parameters, book_id, *parameters],
+        )
+
+
+def _add_up_months(book_id, months):
+    """Replace what each account gained in the given months (their first days) by what its days say now."""
+    among, listed = _among(sorted(months))
+    spans = (
+        "(SELECT month, (month + interval '1 month')::date AS after FROM unnest(%s::date[]) AS month)"
+        if connection.vendor == "postgresql"
+        else "(SELECT value AS month, date(value, '+1 month') AS after FROM json_each(%s))"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM ledger_accountmonth WHERE book_id = %s AND month {among}", [book_id, listed])
+        cursor.execute(
+            f"""INSERT INTO ledger_accountmonth (book_id, account_id, month, moved)
+                SELECT d.book_id, d.account_id, span.month, SUM(d.received - d.spent + d.transferred)
+                FROM {spans} AS span
+                JOIN ledger_accountday d ON d.book_id = %s AND d.date >= span.month AND d.date < span.after
+                GROUP BY d.book_id, d.account_id, span.month""",
+            [listed, book_id],
         )
 
 
@@ -428,8 +456,9 @@ def _shown(figures):
 def _snapshot(book, since):
     days = DayBook.objects.filter(book=book)
     details = DayBookDetail.objects.filter(day_book__book=book)
-    account_days = AccountDay.objects.filter(book=book)
+    account_days, months = AccountDay.objects.filter(book=book), AccountMonth.objects.filter(book=book)
     if since is not None:
+        months = months.filter(month__gte=since.replace(day=1))
         days, account_days = days.filter(date__gte=since), account_days.filter(date__gte=since)
         details = details.filter(day_book__date__gte=since)
     return {
@@ -447,4 +476,5 @@ def _snapshot(book, since):
             f"{row[0]} account {row[1]}": row[2:]
             for row in account_days.values_list("date", "account__name", "received", "spent", "transferred")
         },
+        **{f"{row[0]} month of {row[1]}": row[2:] for row in months.values_list("month", "account__name", "moved")},
     }

@@ -88,6 +88,20 @@ def balance_before(book_id, date):
     return openings(book_id) if row is None else row[0]
 
 
+def moved_before(book_id, date):
+    """{account id: Decimal rupees} that an account gained before `date`: whole months, then the days of the last one."""
+    rows = _rows(
+        """SELECT account_id, SUM(moved) FROM (
+             SELECT account_id, moved FROM ledger_accountmonth WHERE book_id = %s AND month < %s
+             UNION ALL
+             SELECT account_id, received - spent + transferred FROM ledger_accountday
+             WHERE book_id = %s AND date >= %s AND date < %s) AS gains
+           GROUP BY account_id""",
+        [book_id, _sql_date(date.replace(day=1)), book_id, _sql_date(date.replace(day=1)), _sql_date(date)],
+    )
+    return {account_id: from_paise(paise) for account_id, paise in rows}
+
+
 def is_pending(book_id):
     """Whether the outbox holds changes of the book."""
     return bool(_rows("SELECT 1 FROM ledger_daychange WHERE book_id = %s LIMIT 1", [book_id]))
@@ -132,13 +146,7 @@ def _add_details(days):
 
 def _add_accounts(days):
     first, last, book_id = _sql_date(days[0].date), _sql_date(days[-1].date), days[0].book.pk
-    before = dict(
-        _rows(
-            """SELECT account_id, SUM(received - spent + transferred) FROM ledger_accountday
-               WHERE book_id = %s AND date < %s GROUP BY account_id""",
-            [book_id, first],
-        )
-    )
+    before = moved_before(book_id, days[0].date)
     moved = {
         (_date(on), account_id): [from_paise(paise) for paise in figures]
         for on, account_id, *figures in _rows(
@@ -148,7 +156,7 @@ def _add_accounts(days):
         )
     }
     accounts = list(Account.objects.filter(book=book_id))
-    balance = {account.pk: account.opening_balance + from_paise(before.get(account.pk, 0)) for account in accounts}
+    balance = {account.pk: account.opening_balance + before.get(account.pk, ZERO) for account in accounts}
     for day in days:
         for account in accounts:
             figures = moved.get((day.date, account.pk), ())

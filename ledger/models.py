@@ -433,6 +433,19 @@ class AccountDay(models.Model):
         constraints = [models.UniqueConstraint(fields=["book", "date", "account"], name="account_day_once")]
 
 
+class AccountMonth(models.Model):
+    """What one account gained in one month, derived, so that no balance has to be added up over years of days."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="+", db_index=False)
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    month = models.DateField(help_text="Its first day.")
+    moved = MoneyField(default=ZERO)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["book", "month", "account"], name="account_month_once")]
+
+
 class DayClose(models.Model):
     """A close of the book through `date`: who counted, who signed, and whether it was opened again."""
 

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, Sum
 
 from ledger import daybook
-from ledger.days import AccountOnDay, Detail, TwoColumns, balance_before
+from ledger.days import AccountOnDay, Detail, TwoColumns, balance_before, moved_before
 from ledger.models import (
     Account,
     AccountDay,
@@ -104,12 +104,11 @@ def period(book, first, last):
 
 
 def _accounts(book, first, last):
-    before = _moved(AccountDay.objects.filter(book=book, date__lt=first))
+    before = moved_before(book.pk, first)
     inside = _moved(AccountDay.objects.filter(book=book, date__range=(first, last)))
     accounts = []
     for account in Account.objects.filter(book=book):
-        received, spent, transferred = before.get(account.pk, (ZERO,) * 3)
-        opening = account.opening_balance + received - spent + transferred
+        opening = account.opening_balance + before.get(account.pk, ZERO)
         if account.is_active or opening or account.pk in inside:
             accounts.append(AccountOnDay(account, opening, *inside.get(account.pk, (ZERO,) * 3)))
     return accounts
@@ -253,9 +252,7 @@ def account_book(account, first, last):
     """(opening, [AccountLine]) of one account from `first` through `last`: entries and transfers in order."""
     daybook.finish_pending(account.book_id)
     reach = {"book": account.book_id, "date__range": (first, last), "deleted_at": None}
-    before = _moved(AccountDay.objects.filter(book=account.book_id, account=account, date__lt=first))
-    received, spent, transferred = before.get(account.pk, (ZERO,) * 3)
-    opening = balance = account.opening_balance + received - spent + transferred
+    opening = balance = account.opening_balance + moved_before(account.book_id, first).get(account.pk, ZERO)
     moves = []
     for entry in LedgerEntry.objects.filter(account=account, **reach).select_related("category"):
         came = (entry.category.direction == Direction.RECEIVED) == (entry.reversal_of_id is None)

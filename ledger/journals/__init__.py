@@ -12,7 +12,7 @@ from operator import attrgetter
 from django.core.exceptions import ValidationError
 from django.db.models import Min, Sum
 
-from ledger import daybook
+from ledger import daybook, days
 from ledger.dates import LAST_DATE
 from ledger.journals import beancount, hledger, tally
 from ledger.journals.journal import Journal, JournalDay, Kind, Ledger, Voucher
@@ -51,7 +51,7 @@ def read(book, first=None, last=None):
             pk: Ledger(("assets", account.kind, account.name), called.account(account))
             for pk, account in accounts.items()
         }
-        before = _moved(AccountDay.objects.filter(book=book, date__lt=first))
+        before = days.moved_before(book.pk, first)
         balances = {pk: account.opening_balance + before.get(pk, ZERO) for pk, account in accounts.items()}
         categories = {
             (pk, subcategory): Ledger(
@@ -98,14 +98,6 @@ def _first_date(book):
     for model in (LedgerEntry, AccountTransfer):
         dates.append(model.objects.filter(book=book, deleted_at=None).aggregate(first=Min("date"))["first"])
     return min((date for date in dates if date), default=book.today())
-
-
-def _moved(account_days):
-    """{account id: Decimal rupees} that the AccountDays add to their accounts."""
-    sums = account_days.values("account").annotate(
-        received=Sum("received"), spent=Sum("spent"), transferred=Sum("transferred")
-    )
-    return {row["account"]: row["received"] - row["spent"] + row["transferred"] for row in sums.order_by()}
 
 
 def _days(book, reach, ledgers, categories, balances):

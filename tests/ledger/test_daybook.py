@@ -138,3 +138,30 @@ def test_a_tampered_day_is_named(book):
     assert daybook.differences(book) == [
         "2024-01-01 day: stored 1.00 500.00 0.00 501.00, the entries say 50000.00 500.00 0.00 50500.00"
     ]
+
+
+def test_an_accounts_balance_is_right_on_any_day_however_long_ago_it_last_moved(book):
+    cash, bank = Account.objects.filter(book=book)
+    world.post(book, "2019-12-31", amount="10.10")
+    world.post(book, "2020-02-29", amount="5", account=bank)
+    late = world.post(book, "2024-01-31", "Expense", "3.05")
+    services.transfer(
+        book=book, date=date(2024, 2, 1), from_account=cash, to_account=bank, amount=Decimal("7"), narration="to bank"
+    )
+
+    def balances(on):
+        return [str(a.closing_balance) for a in daybook.day_book_on(book, date.fromisoformat(on)).accounts]
+
+    assert balances("2019-12-30") == ["50000.00", "0.00"]
+    assert balances("2020-02-28") == ["50010.10", "0.00"]
+    assert balances("2024-01-30") == ["50010.10", "5.00"]
+    assert balances("2024-01-31") == ["50007.05", "5.00"]
+    assert balances("2024-03-15") == ["50000.05", "12.00"]
+    services.edit(late, date=date(2023, 12, 31))
+    assert balances("2024-01-01") == ["50007.05", "5.00"]
+    services.delete(late)
+    assert balances("2024-03-15") == ["50003.10", "12.00"]
+    assert daybook.differences(book) == []
+    daybook.rebuild(book.pk, date(2020, 2, 15))
+    assert balances("2024-03-15") == ["50003.10", "12.00"]
+    assert daybook.differences(book) == []
