@@ -493,6 +493,11 @@ class DayCloseCount(models.Model):
     def difference(self):
         return self.counted - self.expected
 
+    @property
+    def pieces(self):
+        """[(note or coin, pieces)], the largest first; a database keeps JSON in an order of its own."""
+        return sorted(((int(note), number) for note, number in self.denominations.items()), reverse=True)
+
 
 class DaySeen(models.Model):
     """What a person last saw of a day, so that the page can tell what changed meanwhile."""

@@ -5,12 +5,12 @@
 
 import heapq
 import uuid
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import groupby, zip_longest
 from operator import attrgetter
 
 from django.core.exceptions import ValidationError
-from django.db.models import Min, Sum
+from django.db.models import Min
 
 from ledger import daybook, days
 from ledger.dates import LAST_DATE
@@ -30,7 +30,7 @@ FORMATS = {
 
 def write(book, format, first=None, last=None):
     """Yield the book's journal as text. The database is held at one moment until the last piece is taken."""
-    with read(book, first, last) as journal:
+    with read(book, first, last) as journal, closing(journal.days):
         yield from FORMATS[format][0](journal)
 
 
@@ -103,26 +103,29 @@ def _first_date(book):
 def _days(book, reach, ledgers, categories, balances):
     """Yield each JournalDay of `reach` (first, last); `balances` are the accounts' on the morning of the first."""
     balances = dict(balances)
-    vouchers = groupby(
-        heapq.merge(_entries(book, reach, ledgers, categories), _transfers(book, reach, ledgers), key=_by_date),
-        key=_by_date,
-    )
-    moved = AccountDay.objects.filter(book=book, date__range=reach).order_by("date", "account")
-    moved = groupby(moved.iterator(chunk_size=2000), key=attrgetter("date"))
-    for (date, of_day), (moved_on, account_days) in zip_longest(vouchers, moved, fillvalue=(None, ())):
-        if date != moved_on:
-            raise ValidationError(
-                f"The day book of {min(filter(None, (date, moved_on))):%d-%m-%Y} is not what its entries say. "
-                "`rebuild_day_books --check` names the differences, without --check it mends them.",
-                code="unsound",
-            )
-        closings = {}
-        for row in account_days:
-            balances[row.account_id] += row.received - row.spent + row.transferred
-            closings[ledgers[row.account_id]] = balances[row.account_id]
-        yield JournalDay(date, list(of_day), closings)
+    account_days = AccountDay.objects.filter(book=book, date__range=reach).order_by("date", "account")
+    # Closed here and now, whatever happens: a cursor of the database does not outlive the moment that it reads.
+    with (
+        closing(_entries(book, reach, ledgers, categories)) as entries,
+        closing(_transfers(book, reach, ledgers)) as transfers,
+        closing(account_days.iterator(chunk_size=2000)) as moves,
+    ):
+        vouchers = groupby(heapq.merge(entries, transfers, key=_by_date), key=_by_date)
+        for (date, of_day), (moved_on, moved) in zip_longest(vouchers, groupby(moves, key=_by_date), fillvalue=_NONE):
+            if date != moved_on:
+                raise ValidationError(
+                    f"The day book of {min(filter(None, (date, moved_on))):%d-%m-%Y} is not what its entries say. "
+                    "`rebuild_day_books --check` names the differences, without --check it mends them.",
+                    code="unsound",
+                )
+            closings = {}
+            for row in moved:
+                balances[row.account_id] += row.received - row.spent + row.transferred
+                closings[ledgers[row.account_id]] = balances[row.account_id]
+            yield JournalDay(date, list(of_day), closings)
 
 
+_NONE = (None, ())
 _by_date = attrgetter("date")
 
 

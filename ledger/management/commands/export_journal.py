@@ -1,5 +1,7 @@
 """Print a book as a journal for another accounting program."""
 
+from contextlib import closing
+
 from ledger import journals
 from ledger.management.base import LedgerCommand, add_book, find_book, read_range
 
@@ -19,5 +21,6 @@ class Command(LedgerCommand):
 
     def act(self, **options):
         book = find_book(options["book"])
-        for piece in journals.write(book, options["format"], *read_range(options)):
-            self.stdout.write(piece, ending="")
+        with closing(journals.write(book, options["format"], *read_range(options))) as pieces:
+            for piece in pieces:
+                self.stdout.write(piece, ending="")
