@@ -1,6 +1,7 @@
 """Instances are apart: what one of them signed or stored is worth nothing in another; prod refuses what is unsafe."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -127,3 +128,10 @@ def test_a_folder_of_any_name_holds_an_instance_whose_files_are_its_owners_alone
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     assert "set LENDBOOK_DATA_DIR" in manage(tmp_path / "file", "check").stderr
+
+
+def test_every_setting_of_the_environment_is_explained():
+    code = "".join((ROOT / name).read_text() for name in ("lendbook/settings.py", "expenses/llm.py"))
+    asked = set(re.findall(r'(?:env(?:\.\w+)?|environ\.get|getenv)\(\s*"([A-Z_]+)"', code))
+    explained = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert asked == explained
