@@ -10,52 +10,69 @@ To sum those there: SUM(CAST(REPLACE(amount, '.', '') AS INTEGER)) gives whole p
 The views are no migration's: they are taken down before a migration touches a table under them, and put up after.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from django.apps import apps
 from django.db import connections
 from django.db.models.signals import post_migrate, pre_migrate
 
-NAMES = ("dc_ledger_entries", "dc_day_book", "dc_day_book_details")
+
+@dataclass(frozen=True)
+class Views:
+    """The views of one app: their `names`, `queries(vendor)` -> {name: SELECT}, and the apps whose tables lie under."""
+
+    app: str
+    names: tuple
+    queries: Callable
+    under: tuple
+
+    def connect(self):
+        """Let `migrate` keep the views."""
+        sender = apps.get_app_config(self.app)
+        pre_migrate.connect(self._before_migrate, sender=sender, weak=False)
+        post_migrate.connect(self._after_migrate, sender=sender, weak=False)
+
+    def _before_migrate(self, sender, using, plan=(), **kwargs):
+        """Only where a table under them changes: a dropped view loses the rights that were granted on it."""
+        if any(migration.app_label in self.under for migration, _ in plan):
+            self.drop(using)
+
+    def _after_migrate(self, sender, using, **kwargs):
+        """Put the views up where they are missing; an app migrated back to an older state has none."""
+        connection = connections[using]
+        with connection.cursor() as cursor:
+            found = {table.name for table in connection.introspection.get_table_list(cursor)}
+        if not found.issuperset(self.names) and self._is_at_newest(connection):
+            self.drop(using)
+            self.create(using)
+
+    def _is_at_newest(self, connection):
+        from django.db.migrations.loader import MigrationLoader
+
+        loader = MigrationLoader(connection)
+        newest = {node for app in self.under for node in loader.graph.leaf_nodes(app)}
+        return newest <= set(loader.applied_migrations)
+
+    def drop(self, using="default"):
+        with connections[using].cursor() as cursor:
+            for name in self.names:
+                cursor.execute(f"DROP VIEW IF EXISTS {name}")
+
+    def create(self, using="default"):
+        connection = connections[using]
+        with connection.cursor() as cursor:
+            for name, query in self.queries(connection.vendor).items():
+                cursor.execute(f"CREATE VIEW {name} AS {query}")
 
 
-def connect(app_config):
-    """Let `migrate` keep the views."""
-    pre_migrate.connect(_before_migrate, sender=app_config)
-    post_migrate.connect(_after_migrate, sender=app_config)
-
-
-def _before_migrate(sender, using, plan=(), **kwargs):
-    """Only where the ledger's tables change: a dropped view loses the rights that were granted on it."""
-    if any(migration.app_label == sender.label for migration, _ in plan):
-        drop(using)
-
-
-def _after_migrate(sender, using, **kwargs):
-    """Put the views up where they are missing; a ledger migrated back to an older state has none."""
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        found = {table.name for table in connection.introspection.get_table_list(cursor)}
-    if not found.issuperset(NAMES) and _is_at_newest(sender, connection):
-        drop(using)
-        create(using)
-
-
-def _is_at_newest(app_config, connection):
-    from django.db.migrations.loader import MigrationLoader
-
-    loader = MigrationLoader(connection)
-    return set(loader.graph.leaf_nodes(app_config.label)) <= set(loader.applied_migrations)
-
-
-def drop(using="default"):
-    with connections[using].cursor() as cursor:
-        for name in NAMES:
-            cursor.execute(f"DROP VIEW IF EXISTS {name}")
-
-
-def create(using="default"):
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        for name, query in _queries(connection.vendor).items():
-            cursor.execute(f"CREATE VIEW {name} AS {query}")
+def rupees(vendor, paise, name):
+    """The column `name` that shows the SQL expression `paise` as exact rupees."""
+    if vendor == "postgresql":
+        return f"CAST(({paise}) / 100::numeric AS numeric(20, 2)) AS {name}"
+    sign = f"CASE WHEN ({paise}) < 0 THEN '-' ELSE '' END"
+    return f"printf('%s%d.%02d', {sign}, abs({paise}) / 100, abs({paise}) % 100) AS {name}"
 
 
 def _queries(vendor):
@@ -65,17 +82,12 @@ def _queries(vendor):
     pending = """EXISTS (SELECT 1 FROM ledger_daychange p WHERE p.book_id = d.book_id
                          AND (p.date IS NULL OR p.date <= d.date))"""
 
-    def rupees(paise, name):
-        if vendor == "postgresql":
-            return f"CAST(({paise}) / 100::numeric AS numeric(20, 2)) AS {name}"
-        sign = f"CASE WHEN ({paise}) < 0 THEN '-' ELSE '' END"
-        return f"printf('%s%d.%02d', {sign}, abs({paise}) / 100, abs({paise}) % 100) AS {name}"
-
+    money = partial(rupees, vendor)
     return {
         "dc_ledger_entries": f"""
             SELECT e.id, e.book_id AS parent_membership_id, b.slug AS book, e.date, a.name AS account,
               a.kind AS account_kind, c.name AS category, e.subcategory, c.direction, {kind} AS transaction_type,
-              {rupees(signed, "amount")}, e.payment_mode, e.narration, e.reference, e.source, e.source_ref,
+              {money(signed, "amount")}, e.payment_mode, e.narration, e.reference, e.source, e.source_ref,
               e.reversal_of_id, e.adjusts_date, e.created_by_id, e.created_at
             FROM ledger_ledgerentry e
             JOIN ledger_book b ON b.id = e.book_id
@@ -84,16 +96,19 @@ def _queries(vendor):
             WHERE e.deleted_at IS NULL""",
         "dc_day_book": f"""
             SELECT d.id, d.book_id AS parent_membership_id, b.slug AS book, d.date,
-              {rupees("d.opening_balance", "opening_balance")}, {rupees("d.total_received", "total_received")},
-              {rupees("d.total_spent", "total_spent")}, {rupees("d.closing_balance", "closing_balance")},
+              {money("d.opening_balance", "opening_balance")}, {money("d.total_received", "total_received")},
+              {money("d.total_spent", "total_spent")}, {money("d.closing_balance", "closing_balance")},
               d.calculated_at, {pending} AS pending
             FROM ledger_daybook d JOIN ledger_book b ON b.id = d.book_id""",
         "dc_day_book_details": f"""
             SELECT t.id, t.day_book_id, d.book_id AS parent_membership_id, b.slug AS book, d.date,
-              t.transaction_type, c.name AS category, t.subcategory, {rupees("t.amount", "amount")},
+              t.transaction_type, c.name AS category, t.subcategory, {money("t.amount", "amount")},
               t.transaction_count, {pending} AS pending
             FROM ledger_daybookdetail t
             JOIN ledger_daybook d ON d.id = t.day_book_id
             JOIN ledger_book b ON b.id = d.book_id
             JOIN ledger_category c ON c.id = t.category_id""",
     }
+
+
+VIEWS = Views("ledger", ("dc_ledger_entries", "dc_day_book", "dc_day_book_details"), _queries, ("ledger",))

@@ -8,7 +8,8 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
-from ledger import daybook, report_views, services
+from ledger import daybook, services
+from ledger.report_views import VIEWS
 from tests import world
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +106,7 @@ def test_a_day_that_has_still_to_be_computed_says_so(book):
     assert pending == {"2024-01-10": False, "2024-01-20": True}
 
 
-@pytest.mark.parametrize("view", report_views.NAMES)
+@pytest.mark.parametrize("view", VIEWS.names)
 def test_nobody_writes_through_a_view(book, view):
     world.post(book, "2024-01-15")
     daybook.finish_pending(book.pk)
@@ -116,8 +117,8 @@ def test_nobody_writes_through_a_view(book, view):
 
 
 def test_migrate_puts_missing_views_up_and_leaves_standing_ones(book):
-    report_views.drop()
+    VIEWS.drop()
     call_command("migrate", verbosity=0)
     assert rows("SELECT * FROM dc_day_book") == []
-    report_views._before_migrate(apps.get_app_config("ledger"), "default", plan=[])
+    VIEWS._before_migrate(apps.get_app_config("ledger"), "default", plan=[])
     assert rows("SELECT * FROM dc_day_book") == []
