@@ -52,6 +52,15 @@ def fill(scene):
     _Shop(scene).run()
 
 
+def finish(scene):
+    """Close the weeks when every app has filled its part; a book with a close stays as it is."""
+    if DayClose.objects.filter(book=scene.book).exists():
+        return
+    shop = _Shop(scene)
+    shop.close_weeks()
+    shop.mend()
+
+
 class _Shop:
     """One demo book while its days are made up; `balance` holds what each account has, so that none runs dry."""
 
@@ -79,8 +88,6 @@ class _Shop:
         for rows, model in ((self.entries, LedgerEntry), (self.transfers, AccountTransfer)):
             bulk_create_with_history(rows, model, batch_size=1000)
         daybook.record_changes(self.book.pk, {row.date for row in self.entries + self.transfers})
-        self._close_weeks()
-        self._mend()
 
     # -------------------------------------------------------------------------------------------- a day
 
@@ -188,7 +195,7 @@ class _Shop:
 
     # -------------------------------------------------------------------------------------------- what follows
 
-    def _close_weeks(self):
+    def close_weeks(self):
         """Close every week but the last one, cash counted; once 150 rupees are missing. The owner signs all but one."""
         last = self.scene.last - timedelta(days=OPEN_DAYS)
         dates = []
@@ -207,7 +214,7 @@ class _Shop:
                 DayClose.objects.filter(pk=close.pk).update(signed_at=closed_at + timedelta(hours=1))
         self.book.refresh_from_db()
 
-    def _mend(self):
+    def mend(self):
         """An entry typed late, one that mends a closed day, one reversed and one binned."""
         staff, last = self.scene.people[Role.STAFF], self.scene.last
         fields = {"subcategory": "Loan Payments", "account": self.cash, "category": self.categories["Collection"]}

@@ -16,6 +16,9 @@ from ledger import closing, daybook, demo, services
 from ledger.models import AccountTransfer, Book, BookMember, DayChange, DayClose, DayCloseCount, LedgerEntry
 from lendbook.management.commands.load_demo import LOGINS, Scene
 from tests import world
+from trackers import checks
+from trackers.demo import CUSTOMERS
+from trackers.models import Tracker
 
 pytestmark = pytest.mark.django_db
 
@@ -50,10 +53,25 @@ def test_demo_book_has_all_that_a_shop_has_and_is_right():
         assert all(entry.history.count() for entry in entries)
 
 
+def test_demo_book_has_trackers_of_all_kinds_and_states():
+    load("--books", "1", "--days", "30")
+    book = Book.objects.get()
+    trackers = list(Tracker.objects.filter(book=book).select_related("customer"))
+    assert {tracker.tracker_type for tracker in trackers} == {"50K", "1L", "NO_REINVEST"}
+    of_murugan = {tracker.tracker_type for tracker in trackers if tracker.customer.user.username == "murugan"}
+    assert len(of_murugan) == 3
+    assert {tracker.closing for tracker in trackers} == {"", "paid", "renewed"}
+    standings = [tracker.standing() for tracker in trackers if tracker.is_active]
+    assert any(standing.days_past_due > 30 for standing in standings)
+    assert any(standing.advance for standing in standings)
+    assert any(tracker.customer.agent for tracker in trackers)
+    assert checks.findings(book) == []
+
+
 def test_a_second_time_changes_nothing():
     assert load("--books", "1", "--days", "10") == load("--books", "1", "--days", "40", "--seed", "9")
     assert Book.objects.count() == 1
-    assert get_user_model().objects.count() == len(LOGINS)
+    assert get_user_model().objects.count() == len(LOGINS) + len(CUSTOMERS)
 
 
 def test_the_same_seed_makes_the_same_entries():

@@ -1,7 +1,7 @@
 """Load demo books: people, accounts and days of a small-town lender, to look around and to test with.
 
-Each app that has a module `demo` with `fill(scene)` adds its part, in the order of INSTALLED_APPS; a second call of
-fill must find its part done and change nothing.
+Each app that has a module `demo` with `fill(scene)` adds its part, in the order of INSTALLED_APPS, while every day is
+open; then each that has `finish(scene)` does what comes last. A second call must find its part done and change nothing.
 """
 
 import random
@@ -114,21 +114,30 @@ def _load(number, slug, name, days, seed):
         services.save(bag, people[Role.OWNER])
         for role, user in people.items():
             services.set_member(book, user, role)
-    days = (book.today() - book.begins_on).days + 1
-    for config in apps.get_app_configs():
-        if module_has_submodule(config.module, "demo"):
-            scene = Scene(
-                book=book,
-                people=people,
-                days=days,
-                first=book.begins_on,
-                last=book.today(),
-                now=timezone.now(),
-                number=number,
-                dice=random.Random(f"{seed} {slug} {config.label}"),
-            )
-            import_module(f"{config.name}.demo").fill(scene)
+    parts = [
+        (config, import_module(f"{config.name}.demo"))
+        for config in apps.get_app_configs()
+        if module_has_submodule(config.module, "demo")
+    ]
+    for name in ("fill", "finish"):
+        for config, part in parts:
+            if hasattr(part, name):
+                getattr(part, name)(_scene(book, people, number, f"{seed} {slug} {config.label} {name}"))
     return book
+
+
+def _scene(book, people, number, seed):
+    book.refresh_from_db()
+    return Scene(
+        book=book,
+        people=people,
+        days=(book.today() - book.begins_on).days + 1,
+        first=book.begins_on,
+        last=book.today(),
+        now=timezone.now(),
+        number=number,
+        dice=random.Random(seed),
+    )
 
 
 def _person(login):
