@@ -48,7 +48,7 @@ PLACES = (
     ),
     Place("Day book", "ledger:day_book", "book", "d", ("read", "post"), of_the_five=True),
     Place("Close the day", "ledger:close_day", "close", "l", ("close",), of_the_five=True),
-    Place("Trackers", "admin:trackers_tracker_changelist", "tracker", "t", ("read", "post")),
+    Place("Trackers", "trackers:list", "tracker", "t", ("read", "post")),
     Place("Expenses", "expenses:dashboard", "expenses", "x", ("read",)),
     Place("Imports", "ledger:imports", "import", "i", ("close",)),
     Place("Reports", "ledger:reports", "report", "r", ("read",)),

@@ -16,6 +16,7 @@ urlpatterns = [
     path("books/<slug:slug>/search/", search.search, name="search"),
     path("books/<slug:slug>/settings/", desk.settings, name="settings"),
     path("books/<slug:slug>/", include("ledger.urls")),
+    path("books/<slug:slug>/", include("trackers.urls")),
     path(
         "set-password/<uidb64>/<token>/",
         PasswordResetConfirmView.as_view(

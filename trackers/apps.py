@@ -8,7 +8,7 @@ class TrackersConfig(AppConfig):
 
     def ready(self):
         from ledger.imports import importing
-        from trackers import access, loans, report_views  # noqa: F401  (access says who may see which customer and tracker)
+        from trackers import access, loans, report_views, tasks  # noqa: F401  (who may see what; which long work)
 
         report_views.VIEWS.connect()
         importing.register(loans.LoanImporter)

@@ -55,15 +55,16 @@ def save_draft(tracker, date, *, user, amount, mode="Cash", note="", add=False):
     return Draft.objects.update_or_create(**own, defaults={**values, "saved_at": timezone.now()})[0]
 
 
-def record_payments(book, date, rows, *, user, token, adjust=False, job=None, on_progress=None):
+def record_payments(book, date, rows, *, user, token, adjust=False, job=None, on_progress=None, refused=()):
     """Save the typed rows of one day; returns the report, a list of one dict per row:
 
-    {tracker, name, amount, ok, message, before, after, part}. An agent whose book asks for it gets approvals instead.
-    `on_progress(done, total)` may raise to cancel before anything is written. Raises ClosedDay unless `adjust`.
+    {tracker, name, amount, ok, message, before, after, add}. An agent whose book asks for it gets approvals instead.
+    `on_progress(done, total)` may raise to cancel before anything is written; `refused` are report lines of rows that
+    could not be read, kept with the save. Raises ClosedDay unless `adjust`.
     """
-    rows = list(rows)
+    rows, refused = list(rows), list(refused)
     if asks_for_approval(book, user):
-        return _ask(book, date, rows, user, token)
+        return _ask(book, date, rows, user, token, refused)
     with store.locked(book.pk):
         saved = CollectionSave.objects.filter(token=token).first()
         if saved:
@@ -77,7 +78,7 @@ def record_payments(book, date, rows, *, user, token, adjust=False, job=None, on
                 "customer__user", "book"
             )
         }
-        changes, report = [], []
+        changes, report = [], refused
         for number, row in enumerate(rows, 1):
             line, change = _prepared(trackers.pop(row.tracker_id, None), date, row, book)
             report.append(line)
@@ -141,7 +142,7 @@ def undo_save(save, *, user, adjust=False):
     """Put the days of one save back as they were before; a day that was changed since is left and named. Twice is once."""
     with store.locked(save.book_id):
         save = CollectionSave.objects.select_related("book").get(pk=save.pk)
-        if save.result.get("undone"):
+        if save.result.get("undone") or save.result.get("asked"):
             return Undone(0, [])
         changes, left = [], []
         for line in save.result["rows"]:
@@ -186,9 +187,13 @@ def asks_for_approval(book, user):
     return is_agent and posting.settings_of(book).agents_need_approval
 
 
-def _ask(book, date, rows, user, token):
-    report = []
+def _ask(book, date, rows, user, token, report):
     with transaction.atomic():
+        save, is_new = CollectionSave.objects.get_or_create(
+            token=token, defaults={"book": book, "date": date, "saved_by": user}
+        )
+        if not is_new:
+            return save.result["rows"]
         mine = access.visible(Tracker, user, book).filter(is_active=True).in_bulk([row.tracker_id for row in rows])
         for row in rows:
             tracker = mine.get(row.tracker_id)
@@ -202,6 +207,8 @@ def _ask(book, date, rows, user, token):
             )
             Draft.objects.filter(tracker=tracker, date=date, saved_by=user).delete()
             report.append({**line, "ok": True, "message": "Waits for approval"})
+        save.result = {"rows": report, "asked": True}
+        save.save(update_fields=["result"])
     return report
 
 

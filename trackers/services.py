@@ -227,16 +227,19 @@ def open_tracker(
     renewed_from=None,
     also=None,
     contents=None,
+    uid=None,
 ):
     """Open a tracker: its row and its workbook, and with `post_disbursement` the Loan Disbursement entry.
 
     What is not given is the kind's default. `contents` opens it filled (adopted or brought forward), its days posted;
-    `also(tracker)` runs inside the transaction. Returns the Tracker. Raises as the module says.
+    `also(tracker)` runs inside the transaction; a `uid` that the caller made beforehand opens one tracker, however often.
+    Returns the Tracker. Raises as the module says.
     """
     if not customer.is_active:
         raise ValidationError(f"The customer {customer} is deactivated; activate him first.")
     book = customer.book
     tracker = Tracker(book=book, customer=customer, tracker_type=tracker_type, renewed_from=renewed_from)
+    tracker.uid = uid or tracker.uid
     if contents is None:
         skipped, holidays = skipping(book)
         contents = new_contents(

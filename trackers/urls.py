@@ -1,0 +1,32 @@
+"""The staff pages of trackers; mounted at books/<slug>/."""
+
+from django.urls import path
+
+from trackers.views import approvals, collect, settings, tracker, tracker_day, tracker_life, trackers
+
+app_name = "trackers"
+urlpatterns = [
+    path("collect/", collect.collect, name="collect"),
+    path("collect/draft/", collect.draft, name="draft"),
+    path("collect/save/", collect.save, name="save"),
+    path("collect/saving/<int:pk>/", collect.saving, name="saving"),
+    path("collect/undo/<str:token>/", collect.undo, name="undo"),
+    path("collect/paper/", collect.on_paper, name="collect_paper"),
+    path("collect/file/<str:kind>/", collect.as_file, name="collect_file"),
+    path("collect/mine/", collect.mine, name="mine"),
+    path("collect/approvals/", approvals.approvals, name="approvals"),
+    path("trackers/", trackers.trackers, name="list"),
+    path("trackers/open/", tracker_life.open_tracker, name="open"),
+    path("trackers/settings/", settings.settings, name="settings"),
+    path("trackers/settings/apply/", settings.apply_skipping, name="apply_skipping"),
+    path("trackers/<int:pk>/", tracker.tracker, name="tracker"),
+    path("trackers/<int:pk>/workbook/", tracker.download, name="download"),
+    path("trackers/<int:pk>/workbook/<int:version>/", tracker.download, name="download_version"),
+    path("trackers/<int:pk>/day/", tracker.to_day, name="to_day"),
+    path("trackers/<int:pk>/day/<int:number>/", tracker_day.day, name="day"),
+    path("trackers/<int:pk>/day/<int:number>/move/", tracker_day.move, name="move"),
+    path("trackers/<int:pk>/terms/", tracker_life.terms, name="terms"),
+    path("trackers/<int:pk>/close/", tracker_life.close, name="close"),
+    path("trackers/<int:pk>/reopen/", tracker_life.reopen, name="reopen"),
+    path("trackers/<int:pk>/renew/", tracker_life.renew, name="renew"),
+]
