@@ -75,8 +75,7 @@ def processes_below(folder):
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes through /proc")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_starts_answers_and_stops_leaving_nothing_behind(served, tmp_path, how):
+def test_starts_answers_and_stops_leaving_nothing_behind(served, tmp_path):
     process, port, words = served
     assert f"http://127.0.0.1:{port}/set-up/?token=" in words
     assert answer(port, "/healthz") == (200, '{"ok": true}')
@@ -89,6 +88,6 @@ def test_starts_answers_and_stops_leaving_nothing_behind(served, tmp_path, how):
         timeout=60,
     )
     assert (taken.returncode, f"PORT={port + 1}" in taken.stderr) == (1, True)
-    process.send_signal(how)
+    process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
     assert processes_below(tmp_path) == []
