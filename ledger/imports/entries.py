@@ -9,7 +9,6 @@ imports that post the same row at once.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
@@ -30,17 +29,24 @@ _DIGEST_LETTERS = 32
 class _Same:
     """Rows with the same values: how many the book `held` when the import began, how many were `seen` in the file.
 
-    `taken` are the numbers in use among them, in the book and by this import.
+    `taken` are the numbers in use among them in the book, and those this import took where the book has gaps; None
+    while the book holds none. Few and small, for there is one of these for every row.
     """
 
     held: int = 0
     seen: int = 0
     taken: set | None = None
 
-    def take(self, number=None):
-        """Take a number, else the lowest that is free."""
-        self.taken = self.taken or set()
-        number = number or next(n for n in range(1, len(self.taken) + 2) if n not in self.taken)
+    def hold(self, number):
+        """Note one that the book holds under this number."""
+        self.held += 1
+        self.taken = (self.taken or set()) | {number}
+
+    def take(self):
+        """The lowest number that is free, for the row seen last."""
+        if self.taken is None:
+            return self.seen
+        number = next(n for n in range(1, len(self.taken) + 2) if n not in self.taken)
         self.taken.add(number)
         return number
 
@@ -205,27 +211,28 @@ class EntryImporter(Importer):
             found = imported.filter(digest__in=list(unmet)).order_by()
             for source_ref in found.values_list("source_ref", flat=True):
                 digest, _, number = source_ref.partition(":")
-                unmet[digest].held += 1
-                unmet[digest].take(int(number))
+                unmet[digest].hold(int(number))
         unmet = {entry.reference for entry in entries} - {""} - self.references.keys()
         if unmet:
-            self.references.update((reference, {}) for reference in unmet)
-            for entry in live.filter(reference__in=list(unmet)).select_related("category").order_by("id"):
-                self.references[entry.reference].setdefault(_key(entry), "in the book")
+            known = live.filter(reference__in=list(unmet), reversal_of=None).select_related("category").order_by("id")
+            for entry in known:
+                where = f"in the book ({entry.date:%d-%m-%Y}, {entry.category}, {entry.amount})"
+                self.references[entry.reference] = (*self.references.get(entry.reference, ()), (_key(entry), where))
 
     def _warning(self, line, entry):
         """A sentence where the row's reference is known with other content; the row is imported all the same."""
         if not entry.reference:
             return ""
-        known, key = self.references[entry.reference], _key(entry)
-        others = [(other, where) for other, where in known.items() if other != key]
-        known.setdefault(key, f"on line {line}")
+        known, key = self.references.get(entry.reference, ()), _key(entry)
+        others = [where for other, where in known if other != key]
+        if len(others) == len(known):
+            self.references[entry.reference] = (*known, (key, line))
         if not others:
             return ""
-        (category, on, _, _, amount, *_), where = others[0]
+        where = others[0] if isinstance(others[0], str) else f"on line {others[0]}"
         return (
-            f"reference '{entry.reference}' stands {where} with other content already "
-            f"({date.fromisoformat(on):%d-%m-%Y}, {category}, {amount}); this row was taken as another one."
+            f"reference '{entry.reference}' stands {where} with other content already; this row was taken as another "
+            "one."
         )
 
     # -------------------------------------------------------------------------------------------- post, undo
@@ -293,10 +300,14 @@ def _values(entry):
 
 def _key(entry):
     """What makes two rows of this run the same; by name for the category, which may not be saved yet."""
-    return (entry.category.name.casefold(), *_values(entry))
+    return _hash(entry.category.name.casefold(), entry).digest()
 
 
 def _digest(entry):
-    """The same across runs: the values in a fixed order, accounts and categories by their number."""
-    text = "\x1f".join((str(entry.category.pk), *_values(entry)))
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_LETTERS // 2).hexdigest()
+    """The same across runs: accounts and categories by their number."""
+    return _hash(str(entry.category.pk), entry).hexdigest()
+
+
+def _hash(category, entry):
+    text = "\x1f".join((category, *_values(entry)))
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_LETTERS // 2)
