@@ -37,7 +37,7 @@ NUMBERS = itertools.count()
 
 
 @pytest.mark.django_db
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=TWICE)
 def test_any_rows_in_any_files_twice(case, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(importing, "BATCH_ROWS", 3)
