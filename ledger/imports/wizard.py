@@ -5,7 +5,6 @@ check; all of it is removed when the job is over. Commands import in the foregro
 they can be undone alike.
 """
 
-import csv
 import itertools
 import json
 import os
@@ -22,7 +21,6 @@ from ledger.imports import importing
 from ledger.imports.importing import REJECTED, Refused, Report
 from ledger.imports.tables import MAX_BYTES, Unreadable
 from ledger.models import Job
-from ledger.resources import disarmed
 
 KIND = "import"
 COLUMNS, CHECK, POST, UNDO = "columns", "check", "post", jobs.UNDO
@@ -133,17 +131,10 @@ def _found(job, state):
                 yield (state, *json.loads(text))
 
 
-def rejected_csv(job):
-    """The rejected rows with line and reason, as CSV text piece by piece."""
-    writer = csv.writer(_Echo())
-    yield "\ufeff" + writer.writerow(["line", "reason", *(disarmed(name) for name in job.parameters["header"])])
-    for _, line, reason, cells in findings(job, [REJECTED]):
-        yield writer.writerow([line, disarmed(reason), *(disarmed(cell) for cell in cells)])
-
-
-class _Echo:
-    def write(self, text):
-        return text
+def rejected_rows(job):
+    """(headers, rows) of what was rejected: line, reason, then the cells."""
+    rows = ([line, reason, *cells] for _, line, reason, cells in findings(job, [REJECTED]))
+    return ["line", "reason", *job.parameters["header"]], rows
 
 
 # ------------------------------------------------------------------------------------------------ the steps

@@ -3,13 +3,14 @@
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from ledger import access, dates, jobs
+from ledger.exports import table_response
 from ledger.imports import importing, wizard
 from ledger.imports.importing import shown
 from ledger.models import Job
@@ -343,11 +344,7 @@ class _Counted:
 def rejected_rows(request, book, pk):
     """The rejected rows with line and reason, as CSV to mend and import again."""
     job, importer = _import_job(request, book, pk)
-    return StreamingHttpResponse(
-        wizard.rejected_csv(job),
-        content_type=CONTENT_TYPES["csv"],
-        headers={"Content-Disposition": f'attachment; filename="rejected-{importer.kind}-{job.pk}.csv"'},
-    )
+    return table_response(f"rejected-{importer.kind}-{job.pk}", *wizard.rejected_rows(job), "csv")
 
 
 @book_page(access.CLOSE)
