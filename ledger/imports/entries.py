@@ -139,7 +139,8 @@ class EntryImporter(Importer):
                 services.check(entry, allow_future=self.allow_future)
             except ValidationError as error:
                 reasons += error.messages
-            if self.book.is_closed_on(entry.date) and not self.adjust:
+            too_early = self.book.begins_on and entry.date < self.book.begins_on
+            if self.book.is_closed_on(entry.date) and not (self.adjust or too_early):
                 reasons += ClosedDay(entry.date, self.book.closed_through).messages
         if reasons:
             raise ValidationError(reasons)
