@@ -70,7 +70,7 @@ def day(request, book, text):
             "files": files_of(reverse("ledger:day_book", args=[book.slug, date])),
             "before": date - ONE_DAY if date > FIRST_DATE else None,
             "after": date + ONE_DAY if date < LAST_DATE else None,
-            "may_rebuild": access.may(request.user, book, access.CLOSE),
+            "may_close": access.may(request.user, book, access.CLOSE),
         },
     )
 
