@@ -406,8 +406,29 @@ class EntryAdmin(MovementAdmin):
         return signs.spent(_standing(row)) if row.category.direction == "spent" else ""
 
     def get_urls(self):
-        view = self.admin_site.admin_view(require_GET(self.subcategories_view))
-        return [path("subcategories/", view, name=self._bare("subcategories")), *super().get_urls()]
+        pages = {"subcategories": self.subcategories_view, "import": self.import_view}
+        return [
+            *(
+                path(f"{page}/", self.admin_site.admin_view(require_GET(view)), name=self._bare(page))
+                for page, view in pages.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def has_import_permission(self, request):
+        """Whether the person may import into the book in hand: those who work in the whole of it."""
+        return self._may(request, (access.CLOSE,))
+
+    def import_view(self, request):
+        """To the import wizard of the book in hand."""
+        book = self.book_of(request)
+        if book is None or not self.has_import_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(reverse("ledger:new_import", args=[book.slug, "entries"]))
+
+    def changelist_view(self, request, extra_context=None):
+        may_import = {"may_import": self.has_import_permission(request)}
+        return super().changelist_view(request, {**(extra_context or {}), **may_import})
 
     def subcategories_view(self, request):
         """{"subcategories": […]} used before in the visible category ?category=ID, the most used lately first."""

@@ -261,6 +261,21 @@ def test_foreign_imports_do_not_exist_and_agents_and_auditors_may_not(client, ca
     assert not LedgerEntry.objects.exists()
 
 
+def test_the_list_of_entries_leads_to_the_import_and_to_what_it_posted(client, cast):
+    client.force_login(cast.ravi)
+    listed = reverse("admin:ledger_ledgerentry_changelist")
+    door = reverse("admin:ledger_ledgerentry_import")
+    assert door in text(client.get(listed))
+    assert client.get(door)["Location"] == at("new_import", "entries")
+    job = upload(client)
+    client.post(at("confirm_import", job.pk))
+    assert f"{listed}?job={job.pk}" in text(client.get(at("import", job.pk)))
+    for user in (cast.kumar, cast.meena):
+        client.force_login(user)
+        assert door not in text(client.get(listed))
+        assert client.get(door).status_code == 403
+
+
 def test_uploads_that_no_import_claims_are_swept_away(staff):
     job = upload(staff)
     stray = wizard.folder() / "0123.upload"
