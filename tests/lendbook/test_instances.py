@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.test import Client
+
+from tests import world
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,6 +105,16 @@ def test_sqlite_is_set_to_lose_nothing(tmp_path):
         " c.settings_dict['OPTIONS']['transaction_mode'], c.settings_dict['OPTIONS']['timeout'])"
     )
     assert shell(tmp_path, code).stdout.strip() == "['wal', 2] IMMEDIATE 20"
+
+
+@pytest.mark.django_db
+def test_a_login_of_one_instance_is_worth_nothing_in_another(client, settings):
+    client.force_login(world.cast().asha)
+    here = settings.SESSION_COOKIE_NAME
+    assert client.get("/admin/", follow=True).status_code == 200
+    browser = Client()
+    browser.cookies[here.replace("testing", "dev")] = client.cookies[here].value
+    assert browser.get("/admin/").url == "/admin/login/?next=/admin/"
 
 
 def test_one_key_given_to_two_instances_signs_different_things(tmp_path):
