@@ -6,10 +6,15 @@ daily-trackers/ is compared against the kept copy of the row's version; what lay
 
 from dataclasses import dataclass, replace
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
+from ledger import jobs
 from ledger import services as ledger
+from ledger.imports import wizard
+from ledger.models import Job
 from trackers import posting, services, store
+from trackers.collection import REFUSALS, words
 from trackers.models import Draft, Tracker
 from trackers.workbook.contents import Contents, edited
 from trackers.workbook.errors import NotATracker
@@ -230,3 +235,57 @@ def adopt_new(customer, uploaded, comparison, *, user=None, adjust=False):
         adjust=adjust,
         contents=contents,
     )
+
+
+# ------------------------------------------------------------------------------------------------ a copy that waits
+
+KIND, ADOPT = "workbook", "adopt"
+
+
+def receive(tracker, content, *, user, file_name):
+    """Keep a copy in the instance's imports/ folder as a job that asks a person; returns the Job."""
+    name = wizard.keep_upload([content], limit=store.MAX_BYTES)
+    return jobs.create(
+        book=tracker.book,
+        kind=KIND,
+        title=f"Workbook of {tracker}",
+        step=ADOPT,
+        state=Job.State.ASKS,
+        user=user,
+        file_name=file_name,
+        parameters={"file": name, "tracker": tracker.pk},
+    )
+
+
+def waiting_copy(job):
+    """(Tracker, Compared) of the copy that a job keeps. Raises WorkbookError, StoreError."""
+    tracker = _fresh(job.parameters["tracker"])
+    return tracker, compare_copy(tracker, _kept_bytes(job))
+
+
+def _kept_bytes(job):
+    try:
+        return wizard.upload_path(job).read_bytes()
+    except FileNotFoundError:
+        raise store.StoreError("The uploaded file is gone. Upload it again.") from None
+
+
+def adopt_step(job, progress):
+    """Write what was confirmed. Refused, the job asks again; a second run finds the job done."""
+    parameters = job.parameters
+    try:
+        uploaded = read(_kept_bytes(job), thorough=True)
+        _, changes = adopt_copy(
+            _fresh(parameters["tracker"]),
+            uploaded,
+            user=get_user_model().objects.filter(pk=parameters["by"]).first(),
+            take=parameters["take"],
+            adjust=parameters["adjust"],
+            seen=parameters["seen"],
+        )
+    except REFUSALS as error:
+        return Job.State.ASKS, {"fault": words(error)}
+    return Job.State.DONE, {"cells": len(changes)}
+
+
+jobs.register(jobs.Kind(KIND, {ADOPT: adopt_step}, page="trackers:comparison", over=wizard.clear_away))

@@ -8,7 +8,8 @@ class TrackersConfig(AppConfig):
 
     def ready(self):
         from ledger.imports import importing
-        from trackers import access, loans, report_views, tasks  # noqa: F401  (who may see what; which long work)
+        from trackers import access, bring_over, loans, report_views, tasks  # noqa: F401  (who may see what; which work)
 
         report_views.VIEWS.connect()
         importing.register(loans.LoanImporter)
+        importing.register_page("Bring workbooks over", "trackers:bring_over")

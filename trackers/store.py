@@ -331,4 +331,22 @@ def _is_older_than_an_hour(path):
 
 def template_of(book_id):
     """The workbook template a book's owner put in place of the shipped one, or None."""
-    return _bytes_of(Path(settings.DATA_DIR, "templates", f"book-{book_id}.xlsx"))
+    return _bytes_of(_template_path(book_id))
+
+
+def keep_template(book_id, content):
+    """Put the owner's checked template in place; None takes it away, and new workbooks are made from the shipped one."""
+    path = _template_path(book_id)
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    fresh = path.with_suffix(".part")
+    try:
+        _write_durable(fresh, content)
+        os.rename(fresh, path)
+    except OSError as error:
+        raise StoreError(f"The template could not be written: {error.strerror}. The old one stays.") from error
+
+
+def _template_path(book_id):
+    return Path(settings.DATA_DIR, "templates", f"book-{book_id}.xlsx")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from trackers.views import approvals, collect, settings, tracker, tracker_day, tracker_life, trackers
+from trackers.views import adopting, approvals, bringing, collect, settings, tracker, tracker_day, tracker_life, trackers
 
 app_name = "trackers"
 urlpatterns = [
@@ -19,6 +19,12 @@ urlpatterns = [
     path("trackers/open/", tracker_life.open_tracker, name="open"),
     path("trackers/settings/", settings.settings, name="settings"),
     path("trackers/settings/apply/", settings.apply_skipping, name="apply_skipping"),
+    path("trackers/template/", adopting.template, name="template"),
+    path("trackers/template/<slug:which>.xlsx", adopting.template_file, name="template_file"),
+    path("trackers/bring-over/", bringing.bring_over, name="bring_over"),
+    path("trackers/bring-over/<int:pk>/", bringing.brought_over, name="brought_over"),
+    path("trackers/comparison/<int:pk>/", adopting.comparison, name="comparison"),
+    path("trackers/<int:pk>/compare/", adopting.compare, name="compare"),
     path("trackers/<int:pk>/", tracker.tracker, name="tracker"),
     path("trackers/<int:pk>/workbook/", tracker.download, name="download"),
     path("trackers/<int:pk>/workbook/<int:version>/", tracker.download, name="download_version"),

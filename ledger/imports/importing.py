@@ -21,6 +21,7 @@ BATCH_ROWS = 2000
 NEW, DUPLICATE, REJECTED = "new", "duplicate", "rejected"
 
 _IMPORTERS = {}
+_PAGES = []
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,16 @@ def register(importer):
     """Make an Importer class known to the wizard; apps call it from their ready()."""
     _IMPORTERS[importer.kind] = importer
     return importer
+
+
+def register_page(words, view):
+    """Show a page of an app's own among the ways to import; `view` is a URL name that takes the book's slug."""
+    _PAGES.append((words, view))
+
+
+def pages():
+    """[(words, URL name)] of what register_page was told."""
+    return list(_PAGES)
 
 
 def importers():

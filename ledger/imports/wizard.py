@@ -37,8 +37,8 @@ def folder():
     return Path(settings.DATA_DIR) / "imports"
 
 
-def keep_upload(chunks):
-    """Write an upload's chunks under a name of our own; returns the name. Raises Unreadable beyond the limit."""
+def keep_upload(chunks, limit=MAX_BYTES):
+    """Write an upload's chunks under a name of our own; returns the name. Raises Unreadable beyond `limit` bytes."""
     name = secrets.token_hex(16)
     path = folder() / f"{name}.upload"
     written = 0
@@ -46,8 +46,9 @@ def keep_upload(chunks):
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             for chunk in chunks:
                 written += len(chunk)
-                if written > MAX_BYTES:
-                    raise Unreadable("The file is larger than 10 MB. Cut it into parts and import each.")
+                if written > limit:
+                    limit_mb = limit // 1024**2
+                    raise Unreadable(f"The file is larger than {limit_mb} MB. Cut it into parts and import each.")
                 file.write(chunk)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -72,7 +73,7 @@ def sweep_files():
     """Daily: remove files that no job claims (an upload cut off by a power cut). A second run finds none."""
     claimed = {
         job.parameters.get("file")
-        for job in Job.objects.filter(kind=KIND).exclude(
+        for job in Job.objects.exclude(
             state__in=[Job.State.DONE, Job.State.FAILED, Job.State.CANCELLED, Job.State.UNDONE]
         )
     }

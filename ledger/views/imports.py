@@ -71,6 +71,7 @@ def imports(request, book):
         "title": "Imports",
         "jobs": listed,
         "importers": importing.importers(),
+        "pages": [(words, reverse(view, args=[book.slug])) for words, view in importing.pages()],
         "busy": any(map(is_busy, listed)),
     }
     return page(request, "ledger/imports.html", context)
