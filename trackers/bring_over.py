@@ -37,7 +37,9 @@ def workbooks_in(path):
         archive = zipfile.ZipFile(path)
         members = [member for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
-        raise Unreadable("This is no zip that can be opened. Select the workbooks, pack them into a zip, try again.") from None
+        raise Unreadable(
+            "This is no zip that can be opened. Select the workbooks, pack them into a zip, try again."
+        ) from None
     members = [member for member in members if _is_wanted(member.filename)]
     if len(members) > MAX_FILES:
         raise Unreadable(f"The zip holds {len(members):,} files, {MAX_FILES} is the most. Make several of it.")
@@ -52,7 +54,9 @@ def workbooks_in(path):
 def _is_wanted(name):
     """Whether a member is meant as a workbook: not what macOS, Windows or an open Excel leave in a folder."""
     base = PurePosixPath(name.replace("\\", "/")).name
-    return not (name.startswith("__MACOSX") or base.startswith((".", "~$")) or base.lower() in ("thumbs.db", "desktop.ini"))
+    return not (
+        name.startswith("__MACOSX") or base.startswith((".", "~$")) or base.lower() in ("thumbs.db", "desktop.ini")
+    )
 
 
 def _shown(name):
@@ -131,7 +135,9 @@ class _Logins:
     def __init__(self, book):
         self.names = {row.user.username: row.name for row in Customer.objects.filter(book=book).select_related("user")}
         self.by_name = {name.casefold(): login for login, name in self.names.items()}
-        self.office = set(get_user_model().objects.filter(book_members__isnull=False).values_list("username", flat=True))
+        self.office = set(
+            get_user_model().objects.filter(book_members__isnull=False).values_list("username", flat=True)
+        )
 
     def proposed(self, file_name, tracker_name):
         """(login, customer's name)."""
@@ -142,7 +148,9 @@ class _Logins:
         name = tracker_name or stem
         if name.casefold() in self.by_name:
             return self.by_name[name.casefold()], name
-        login = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+        login = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or re.sub(
+            r"[^a-z0-9]+", "-", stem.lower()
+        ).strip("-")
         return (f"{login}-1" if login in self.office else login or "customer"), name[:120]
 
 

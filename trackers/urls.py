@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from trackers.views import adopting, approvals, bringing, collect, settings, tracker, tracker_day, tracker_life, trackers
+from trackers.views import (
+    adopting,
+    approvals,
+    bringing,
+    collect,
+    settings,
+    tracker,
+    tracker_day,
+    tracker_life,
+    trackers,
+)
 
 app_name = "trackers"
 urlpatterns = [

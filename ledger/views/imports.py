@@ -49,7 +49,7 @@ def _page_of(job):
     return redirect(jobs.kind_of(job).page, job.book.slug, job.pk)
 
 
-def _run_if_quick(job):
+def run_if_quick(job):
     """Do what is small, or what no worker would do, within this request."""
     if job.total <= SMALL_ROWS or not jobs.is_worker_alive():
         jobs.run(job.pk)
@@ -108,7 +108,7 @@ def outcome(job):
 def job_page(request, book, pk):
     """A job of a kind that has no page of its own."""
     job = _job(request, book, pk)
-    context = {"title": job.title, "job": job, "busy": is_busy(job), "sentence": outcome(job), **_waiting(job)}
+    context = {"title": job.title, "job": job, "busy": is_busy(job), "sentence": outcome(job), **waiting(job)}
     return page(request, "ledger/job.html", context)
 
 
@@ -129,7 +129,7 @@ def progress_words(job):
     return "Nearly done" if job.total else "At work"
 
 
-def _waiting(job):
+def waiting(job):
     """What a page needs that waits for a job."""
     since = job.started_at or job.created_at
     long = job.state == Job.State.WAITING and (timezone.now() - since).total_seconds() > WAITED_LONG_SECONDS
@@ -199,7 +199,7 @@ def new_import(request, book, kind):
         except ValidationError as error:
             form.add_error("file", error)
         else:
-            _run_if_quick(job)
+            run_if_quick(job)
             return _page_of(job)
     context = {"title": f"Import {importer.noun[1]}", "step": 1, "form": form, "importer": importer}
     return page(request, "ledger/import_file.html", context, status=400 if form.errors else 200)
@@ -230,7 +230,7 @@ def import_page(request, book, pk):
     job, importer = _import_job(request, book, pk)
     context = {"title": f"Import {importer.noun[1]}", "job": job, "importer": importer, "sentence": outcome(job)}
     if is_busy(job):
-        return page(request, "ledger/import_wait.html", {**context, "step": 3, "busy": True, **_waiting(job)})
+        return page(request, "ledger/import_wait.html", {**context, "step": 3, "busy": True, **waiting(job)})
     if job.state != Job.State.ASKS:
         url = importer(book).result_url(job) if job.state == Job.State.DONE else ""
         return page(request, "ledger/import_done.html", {**context, "step": 4, "result_url": url})
@@ -288,7 +288,7 @@ def import_columns(request, book, pk):
     if not match.is_known:
         return _columns_page(request, job, importer, roles, match.faults)
     if jobs.go_on(job, wizard.CHECK, parameters={**job.parameters, "roles": roles}):
-        _run_if_quick(job)
+        run_if_quick(job)
     return _page_of(job)
 
 
@@ -355,7 +355,7 @@ def check_again(request, book, pk):
     job, importer = _import_job(request, book, pk)
     options = {name: name in request.POST for name in importer.options}
     if jobs.go_on(job, wizard.CHECK, parameters={**job.parameters, "options": options}):
-        _run_if_quick(job)
+        run_if_quick(job)
     return _page_of(job)
 
 
@@ -366,7 +366,7 @@ def confirm(request, book, pk):
     job, importer = _import_job(request, book, pk)
     blocked = importer.all_or_none and job.result.get("rejected")
     if job.step in (wizard.CHECK, wizard.POST) and not blocked and jobs.go_on(job, wizard.POST):
-        _run_if_quick(job)
+        run_if_quick(job)
     return _page_of(job)
 
 
@@ -377,5 +377,5 @@ def undo(request, book, pk):
     job, _ = _import_job(request, book, pk)
     parameters = {**job.parameters, "undone_by": request.user.pk}
     if jobs.go_on(job, wizard.UNDO, since=[Job.State.DONE], parameters=parameters):
-        _run_if_quick(job)
+        run_if_quick(job)
     return _page_of(job)
