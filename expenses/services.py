@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
+from simple_history.utils import bulk_update_with_history
 
 from expenses import placing
 from expenses.categorise import Row
@@ -18,6 +19,7 @@ from expenses.models import (
     PayeeId,
     ProductTag,
     RejectedRow,
+    Split,
     Statement,
     StatementMapping,
     Tag,
@@ -269,6 +271,64 @@ def settle(one, tag, *, user=None, whole_payee=False):
         if not (whole_payee and one.product):
             return 1
         return 1 + remember(one.book, one.product, tag, user=user)
+
+
+def rename_payee(one, product, *, user=None):
+    """Give a transaction's payee another name: with a UPI id every row of that id, and from now on. Returns how many."""
+    product = " ".join(ledger.clean_text(product).upper().split())[:120]
+    if not product:
+        raise ValidationError("The payee needs a name.")
+    with transaction.atomic():
+        rows = (
+            Transaction.objects.filter(book=one.book, upi_id=one.upi_id)
+            if one.upi_id
+            else Transaction.objects.filter(pk=one.pk)
+        )
+        rows = list(rows.exclude(product=product))
+        for row in rows:
+            row.product = product
+        if one.upi_id:
+            PayeeId.objects.update_or_create(book=one.book, upi_id=one.upi_id, defaults={"product": product})
+        if rows:
+            bulk_update_with_history(
+                rows,
+                Transaction,
+                ["product"],
+                batch_size=1000,
+                default_user=user,
+                default_change_reason=f"Payee {product}"[:100],
+            )
+        placing.replace_tags(Transaction.objects.filter(book=one.book, product=product), user=user)
+    return len(rows)
+
+
+def merge_tags(tag, into, *, user=None):
+    """Make everything of one tag another's and retire it; returns how many transactions moved."""
+    if tag.pk == into.pk or tag.book_id != into.book_id:
+        raise ValidationError("Choose another tag of this book to merge into.")
+    with transaction.atomic():
+        rows = list(Transaction.objects.filter(tag=tag))
+        for row in rows:
+            row.tag = into
+        if rows:
+            bulk_update_with_history(
+                rows,
+                Transaction,
+                ["tag"],
+                batch_size=1000,
+                default_user=user,
+                default_change_reason=f"{tag} is {into}"[:100],
+            )
+        for owner in (*tag.product_tags.all(), *tag.rules.all()):
+            owner.tag = into
+            ledger.save(owner, user, f"{tag} is {into}")
+        Split.objects.filter(tag=tag).update(tag=into)
+        if tag.shipped_as and not into.shipped_as:
+            into.shipped_as, tag.shipped_as = tag.shipped_as, ""
+            ledger.save(into, user, f"Takes in {tag}")
+        tag.is_active = False
+        ledger.save(tag, user, f"Merged into {into}")
+    return len(rows)
 
 
 def remember(book, product, tag, *, user=None, source=ProductTag.Source.STAFF):

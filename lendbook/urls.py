@@ -17,6 +17,7 @@ urlpatterns = [
     path("books/<slug:slug>/settings/", desk.settings, name="settings"),
     path("books/<slug:slug>/", include("ledger.urls")),
     path("books/<slug:slug>/", include("trackers.urls")),
+    path("books/<slug:slug>/expenses/", include("expenses.urls")),
     path(
         "set-password/<uidb64>/<token>/",
         PasswordResetConfirmView.as_view(
