@@ -70,13 +70,13 @@ class CustomerAdmin(BookAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).annotate(running=Count("trackers", filter=Q(trackers__is_active=True)))
 
-    @admin.display(description="Running")
+    @admin.display(description="Running", empty_value="")
     def trackers_run(self, row):
-        return row.running or ""
+        return row.running or None
 
-    @admin.display(description="")
+    @admin.display(description="", empty_value="")
     def in_use(self, row):
-        return "" if row.is_active else format_html('<span class="chip">Deactivated</span>')
+        return None if row.is_active else format_html('<span class="chip">Deactivated</span>')
 
     @admin.display(description="Login")
     def login_name(self, row):

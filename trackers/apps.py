@@ -8,8 +8,9 @@ class TrackersConfig(AppConfig):
 
     def ready(self):
         from ledger.imports import importing
-        from trackers import access, bring_over, loans, report_views, tasks  # noqa: F401  (who may see what; which work)
+        from trackers import access, bring_over, loans, payments, report_views, tasks  # noqa: F401  (each registers)
 
         report_views.VIEWS.connect()
         importing.register(loans.LoanImporter)
+        importing.register(payments.PaymentImporter)
         importing.register_page("Bring workbooks over", "trackers:bring_over")

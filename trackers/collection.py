@@ -108,13 +108,18 @@ def _prepared(tracker, date, row, book):
         change = services.day_change(tracker, opened, day, values, add=row.add)
     except REFUSALS as error:
         return {**line, "message": words(error)}, None
-    shown = {"before": _shown(change.days[0].before), "after": _shown(change.days[0].after), "add": row.add}
+    shown = {"before": shown_values(change.days[0].before), "after": shown_values(change.days[0].after), "add": row.add}
     return {**line, **shown, "ok": True, "message": "", "day": day}, change
 
 
-def _shown(values):
+def shown_values(values):
     """A day's inputs as JSON keeps them: amounts as text."""
     return {name: plain(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+
+
+def put_back_values(kept):
+    """A day's inputs from what shown_values made of them."""
+    return {name: Decimal(value) if name in services.AMOUNTS else value for name, value in kept.items()}
 
 
 def _commit(book, date, changes, report, user, token, adjust, job):
@@ -166,11 +171,10 @@ def undo_save(save, *, user, adjust=False):
 
 def _put_back(tracker, line):
     opened = services.current(tracker)
-    now = _shown(dict(opened.contents.days.get(line["day"], {})))
+    now = shown_values(dict(opened.contents.days.get(line["day"], {})))
     if now != line["after"]:
         raise ValidationError(f"day {line['day']} was changed since and stays as it is.")
-    before = {name: Decimal(value) if name in services.AMOUNTS else value for name, value in line["before"].items()}
-    change = services.day_change(tracker, opened, line["day"], before, clear=True)
+    change = services.day_change(tracker, opened, line["day"], put_back_values(line["before"]), clear=True)
     if line["add"]:
         parts = posting.parts_of(tracker, line["day"])
         was = change.days[0]

@@ -20,7 +20,7 @@ class DayForm(forms.Form):
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args, layout, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         for column in layout.inputs:
             if column.holds == AMOUNT:
                 field = MoneyFormField(required=False, label=column.header)
@@ -64,7 +64,7 @@ class TermsForm(forms.Form):
     disbursed_amount = MoneyFormField(label="Handed over")
 
     def __init__(self, *args, tracker, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         if "enhanced_count" not in LAYOUTS[tracker.tracker_type].parameter:
             del self.fields["enhanced_count"]
 
@@ -89,7 +89,7 @@ class OpenForm(forms.Form):
     post_disbursement = forms.BooleanField(required=False, label="Post it to the day book as Loan Disbursement")
 
     def __init__(self, *args, book, user, customer=None, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         customers = access.visible(Customer, user, book).filter(is_active=True)
         if customer is not None:
             self.fields["customer"].queryset = customers.filter(pk=customer.pk)
@@ -124,6 +124,9 @@ class CloseForm(forms.Form):
     )
     on = DayField(label="On", required=False, help_text="Empty: today.")
     waived_amount = MoneyFormField(required=False, label="Waived", help_text="Settled: what is let off.")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, label_suffix="", **kwargs)
 
     def clean(self):
         values = super().clean()

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from ledger import services as ledger
 from ledger.daybook import ClosedDay
@@ -224,10 +224,7 @@ class LoanImporter(Importer):
         services.close_tracker(tracker, closing=Tracker.Closing.WRITTEN_OFF, user=self.user)
 
     def result_url(self, job):
-        try:
-            return reverse("admin:trackers_tracker_changelist")
-        except NoReverseMatch:
-            return ""
+        return reverse("trackers:list", args=[job.book.slug])
 
 
 def _plain(text):

@@ -152,5 +152,5 @@ def home_lines(book, user):
             said.append((text, f"{where}?{urlencode({'dpd': name})}", "act" if name == "90+" else ""))
     if sums.at_risk:
         text = f"{rupees(sums.at_risk, '₹')} at risk, {sums.at_risk_share} % of what is outstanding"
-        said.append((text, f"{where}?dpd=risk", "act"))
+        said.append((text, f"{where}?dpd=risk", ""))
     return said

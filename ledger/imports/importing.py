@@ -7,6 +7,7 @@ all rows or none and one was rejected. Memory does not grow with the file but fo
 
 import itertools
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -99,6 +100,10 @@ class Importer:
     def open(self, path):
         """The Table in a file; override for layouts of one's own. Raises Unreadable."""
         return tables.open_table(path)
+
+    def around(self):
+        """What is held around the transaction that posts or undoes, e.g. a lock that is taken before it begins."""
+        return nullcontext()
 
     def begin(self):
         """Read from the book what check needs; called once before the first batch, again at each new try."""
@@ -257,7 +262,7 @@ def place(importer, table, roles, *, job=None, finish=None, progress=None):
     """
     for tries_left in (2, 1, 0):
         try:
-            with transaction.atomic():
+            with importer.around(), transaction.atomic():
                 report = _place(importer, table, roles, job, progress)
                 if finish:
                     finish(report)

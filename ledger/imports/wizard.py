@@ -234,8 +234,9 @@ def undo_step(job, progress):
     from django.contrib.auth import get_user_model
 
     user = get_user_model().objects.filter(pk=job.parameters.get("undone_by")).first()
-    with transaction.atomic():
-        sentence = importer_for(job, user).undo(job)
+    importer = importer_for(job, user)
+    with importer.around(), transaction.atomic():
+        sentence = importer.undo(job)
         jobs.finish(job, Job.State.UNDONE, {**job.result, "undone": sentence})
 
 
