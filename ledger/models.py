@@ -327,6 +327,14 @@ class LedgerEntry(Movement):
             models.Index(fields=["book", "date", "id"], name="entry_book_date"),
             models.Index(fields=["account", "date"], name="entry_account_date"),
             models.Index(fields=["category", "date"], name="entry_category_date"),
+            # Few rows among a million; without these the bin takes a look at every entry.
+            models.Index(fields=["book", "date"], name="entry_in_bin", condition=Q(deleted_at__isnull=False)),
+            models.Index(fields=["book", "date"], name="entry_adjusting", condition=Q(adjusts_date__isnull=False)),
+            models.Index(
+                fields=["book", "date"],
+                name="entry_taken_back",
+                condition=Q(reversed_at__isnull=False) | Q(reversal_of__isnull=False),
+            ),
             models.Index(fields=["job"], name="entry_job", condition=Q(job__isnull=False)),
         ]
 

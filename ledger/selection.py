@@ -9,6 +9,7 @@ from dataclasses import field as dataclass_field
 from decimal import Decimal
 
 from django.db.models import BooleanField, Count, ExpressionWrapper, Q, Sum
+from django.utils.functional import cached_property
 
 from ledger import access, daybook
 from ledger.models import AccountTransfer, DayBookDetail, Direction, LedgerEntry, Role, TransactionType
@@ -16,6 +17,8 @@ from lendbook.money import ZERO
 
 # Up to this many rows are counted and added up unasked: 25 ms on PostgreSQL, 40 ms on SQLite.
 COUNTED_UNASKED = 20_000
+# A selection of no more rows than this is looked for once; its page and its total then go by the rows' numbers.
+FEW = 2_000
 
 STATES = {
     "": Q(deleted_at=None),
@@ -67,9 +70,15 @@ class Selection:
     questions: dict = dataclass_field(default_factory=dict)
     state: str = ""
     search: str = ""
+    _stored: Totals | None = None
 
     def rows(self):
-        """The queryset, unordered and without joins."""
+        """The queryset, without joins."""
+        if not self._is_stored and len(self._found) <= min(FEW, COUNTED_UNASKED):
+            return self.model._default_manager.filter(pk__in=self._found)
+        return self._asked()
+
+    def _asked(self):
         rows = access.visible(self.model, self.user, self.book).filter(STATES[self.state])
         for name, value in self.questions.items():
             if name == "account" and self.model is AccountTransfer:
@@ -84,7 +93,12 @@ class Selection:
         """How many rows, or COUNTED_UNASKED + 1 where there are more than that and only counting would tell."""
         if self._is_stored:
             return self._stored_totals().count
-        return self.rows().order_by()[: COUNTED_UNASKED + 1].count()
+        return len(self._found)
+
+    @cached_property
+    def _found(self):
+        """The numbers of the rows, as many as are counted unasked and one more."""
+        return list(self._asked().order_by().values_list("pk", flat=True)[: COUNTED_UNASKED + 1])
 
     def totals(self, *, asked=False):
         """The Totals, or None where they would have to be added up row by row and are too many to do so unasked."""
@@ -94,7 +108,7 @@ class Selection:
             return None
         return self._added_up()
 
-    @property
+    @cached_property
     def _is_stored(self):
         return (
             self.model is LedgerEntry
@@ -105,7 +119,7 @@ class Selection:
         )
 
     def _stored_totals(self):
-        if not hasattr(self, "_stored"):
+        if self._stored is None:
             daybook.finish_pending(self.book.pk)
             details = DayBookDetail.objects.filter(day_book__book=self.book)
             for name, value in self.questions.items():

@@ -276,15 +276,10 @@ def history_steps(row, limit=100):
         before = kept[position + 1] if position + 1 < len(kept) else None
         if before is not None:
             told = record.diff_against(before, foreign_keys_are_objs=True).changes
-            changes = [
-                (
-                    _word(row, change.field),
-                    _readable(row, change.field, change.old),
-                    _readable(row, change.field, change.new),
-                )
-                for change in told
-                if change.field not in _UNTOLD
-            ]
+            changes = [(change.field, change.old, change.new) for change in told if change.field not in _UNTOLD]
+        elif record.history_type == "+":
+            changes = [(name, None, getattr(record, name)) for name in _typed_fields(row)]
+            changes = [change for change in changes if change[2] not in (None, "")]
         else:
             changes = []
         steps.append(
@@ -292,10 +287,17 @@ def history_steps(row, limit=100):
                 "when": record.history_date,
                 "who": record.history_user or "Lendbook",
                 "what": record.history_change_reason or _WHAT[record.history_type],
-                "changes": changes,
+                "changes": [
+                    (_word(row, name), _readable(row, name, old), _readable(row, name, new))
+                    for name, old, new in changes
+                ],
             }
         )
     return steps
+
+
+def _typed_fields(row):
+    return [field.name for field in row._meta.concrete_fields if field.editable and field.name not in _UNTOLD | {"id"}]
 
 
 def _word(row, name):

@@ -100,6 +100,7 @@ class MemberAdmin(BookAdmin):
         context |= {
             "may_reset": may_reset,
             "link": may_reset and "link" in request.GET and set_password_link(request, obj.user),
+            "delete_word": "Remove from the book",
             "show_save_and_add_another": False,
             "show_save_and_continue": False,
         }

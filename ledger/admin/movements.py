@@ -41,10 +41,14 @@ class SelectionPaginator(Paginator):
         self.count = count
 
     def page(self, number):
-        """The ids of the page first: what a page far back skips is then read from the index alone."""
+        """The numbers of the page's rows first, from whichever end is nearer: what lies before them is never joined."""
         page = super().page(number)
-        ids = list(page.object_list.values_list("pk", flat=True))
-        page.object_list = self.object_list.filter(pk__in=ids)
+        first, end = page.start_index() - 1, page.end_index()
+        if first * 2 <= self.count:
+            chosen = self.object_list[first:end]
+        else:
+            chosen = self.object_list.reverse()[self.count - end : self.count - first]
+        page.object_list = self.object_list.filter(pk__in=list(chosen.values_list("pk", flat=True)))
         return page
 
 
@@ -67,10 +71,11 @@ class MovementList(ChangeList):
         return rows.order_by(*self.get_ordering(request, rows))
 
     def get_results(self, request):
-        request._selection = self.selection
-        super().get_results(request)
         asked = "totals" in request.GET
         self.totals = self.selection.totals(asked=asked) if self.selection else None
+        if self.selection:
+            request._row_count = self.totals.count if self.totals else self.selection.count()
+        super().get_results(request)
         self.totals_address = self.get_query_string({"totals": "1"})
         self.export_query = self.get_query_string(remove=["p", "totals"])
 
@@ -102,9 +107,7 @@ class MovementAdmin(BookAdmin):
         return book and self.selection_class(request.GET, book=book, user=request.user)
 
     def get_paginator(self, request, queryset, per_page, orphans=0, allow_empty_first_page=True):
-        selection = getattr(request, "_selection", None)
-        count = selection.count() if selection else 0
-        return SelectionPaginator(queryset, per_page, count=count)
+        return SelectionPaginator(queryset, per_page, count=getattr(request, "_row_count", 0))
 
     def lookup_allowed(self, lookup, value, request=None):
         """The form above the list asks; nothing else of the address reaches the database."""
@@ -226,7 +229,7 @@ class MovementAdmin(BookAdmin):
             "origin": obj and origins.origin_of(obj),
             "origin_address": obj and self._origin_address(obj),
             "reversal": obj and obj.reversals.filter(deleted_at=None).first(),
-            "reversal_form": ReversalForm(),
+            "reversal_form": ReversalForm(label_suffix=""),
             "show_save_and_continue": False,
         }
         return super().render_change_form(request, context, add, change, form_url, obj)
@@ -313,6 +316,9 @@ class MovementAdmin(BookAdmin):
         in_bin = request.GET.get("state") == "bin"
         fitting = {"restore_selected"} if in_bin else {"bin_selected", "reverse_selected"}
         return {name: action for name, action in actions.items() if name in fitting}
+
+    def get_action_choices(self, request, default_choices=(("", "With the chosen rows"),)):
+        return super().get_action_choices(request, list(default_choices))
 
     def has_post_permission(self, request):
         return self._may(request, (access.POST,))

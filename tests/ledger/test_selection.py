@@ -148,10 +148,10 @@ def test_pages_follow_each_other_without_a_gap(ravi, people, entries):
 
 
 def page_request(changelist):
-    """A request that carries the selection of a list, as get_results leaves it."""
+    """A request that carries the count of a list's rows, as get_results leaves it."""
 
     class Request:
-        _selection = changelist.selection
+        _row_count = changelist.result_count
 
     return Request
 
