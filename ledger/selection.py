@@ -40,6 +40,7 @@ _LOOKUPS = {
     "amount_from": "amount__gte",
     "amount_to": "amount__lte",
     "by": "created_by",
+    "job": "job",
 }
 # The questions that the stored day book can answer by itself.
 _STORED = {"date_from", "date_to", "category", "subcategory", "direction", "state"}

@@ -12,7 +12,7 @@ from ledger import access, origins, services
 from ledger.admin.base import BookForm
 from ledger.dates import parse_date
 from ledger.daybook import ClosedDay
-from ledger.models import Account, AccountTransfer, Category, Direction, LedgerEntry, PaymentMode, Role
+from ledger.models import Account, AccountTransfer, Category, Direction, Job, LedgerEntry, PaymentMode, Role
 from ledger.selection import Selection
 from lendbook.money import MoneyFormField
 
@@ -260,12 +260,18 @@ class EntrySelectionForm(SelectionForm):
     subcategory = LineField(required=False, help_text="- for none")
     direction = forms.ChoiceField(required=False, choices=[("", "Both"), *Direction.choices])
     mode = forms.ChoiceField(required=False, choices=[("", "All"), *PaymentMode.choices])
+    job = OwnChoiceField(Job.objects.none(), thing="import", required=False, empty_label="All", label="Import")
     model = LedgerEntry
     FIRST = ("q", "date_from", "date_to", "account", "category", "mode", "state")
 
     def __init__(self, data, *, book, user):
         super().__init__(data, book=book, user=user)
         self.fields["category"].queryset = access.visible(Category, user, book)
+        if not data.get("job"):
+            del self.fields["job"]  # asked by the page of an import only
+            return
+        jobs = access.visible(Job, user, book)
+        self.fields["job"].queryset = jobs.filter(pk=data["job"]) if data["job"].isdecimal() else jobs.none()
 
 
 def people_of(book, user):

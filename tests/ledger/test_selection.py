@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
 from ledger import closing, selection, services
-from ledger.models import Account, LedgerEntry
+from ledger.models import Account, Job, LedgerEntry
 from ledger.selection import Selection, Totals
 from tests import world
 
@@ -66,6 +66,17 @@ def test_every_question_narrows_the_list(ravi, people, entries):
     assert shown(ravi, by=people.asha.pk) == {"murugan"}
     assert shown(ravi, q="bill-7") == {"tea"}
     assert shown(ravi, q="MURU gan") == {"murugan"}
+
+
+def test_the_entries_of_one_import_are_shown_to_those_who_see_it(ravi, people, entries):
+    job = Job.objects.create(book=people.main, kind="entries", title="august.csv")
+    LedgerEntry.objects.filter(pk=entries["rent"].pk).update(job=job)
+    foreign = Job.objects.create(book=people.other, kind="entries", title="secret.csv")
+    assert shown(ravi, job=job.pk) == {"rent"}
+    for unknown in (foreign.pk, "x", 2**70):
+        page = ravi.get(LIST, {"job": unknown})
+        assert "There is no such import" in page.content.decode()
+        assert list(page.context["cl"].result_list) == []
 
 
 def test_standing_binned_reversed_and_adjusting_entries_are_told_apart(ravi, people, entries):
