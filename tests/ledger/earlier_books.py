@@ -91,3 +91,18 @@ def _store_days(apps, book, plain, accounts, categories):
             apps.get_model("ledger", "AccountDay").objects.create(
                 book=book, account=accounts[name], date=on, received=received, spent=spent, transferred=transferred
             )
+    _store_months(apps, book)
+
+
+def _store_months(apps, book):
+    """What each account gained per month, in the states that keep it."""
+    try:
+        months = apps.get_model("ledger", "AccountMonth")
+    except LookupError:
+        return
+    gained = {}
+    for row in apps.get_model("ledger", "AccountDay").objects.filter(book=book):
+        key = (row.account_id, row.date.replace(day=1))
+        gained[key] = gained.get(key, Decimal(0)) + row.received - row.spent + row.transferred
+    for (account, month), moved in gained.items():
+        months.objects.create(book=book, account_id=account, month=month, moved=moved)

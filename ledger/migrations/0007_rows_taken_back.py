@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ledger", "0005_people"),
+        ("ledger", "0006_account_months"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
