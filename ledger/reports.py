@@ -70,7 +70,11 @@ class Period(TwoColumns):
 
 def period(book, first, last):
     """The Period of a book, what is pending finished first. A handful of statements, however long it is."""
-    daybook.finish_pending(book.pk)
+    with daybook.one_moment(book):
+        return _add_up(book, first, last)
+
+
+def _add_up(book, first, last):
     inside = Q(date__range=(first, last))
     totals = DayBook.objects.filter(inside, book=book).aggregate(
         received=Sum("total_received"), spent=Sum("total_spent")
@@ -250,7 +254,11 @@ ACCOUNT_HEADERS = ("Date", "What", "Narration", "Reference", "In", "Out", "Balan
 
 def account_book(account, first, last):
     """(opening, [AccountLine]) of one account from `first` through `last`: entries and transfers in order."""
-    daybook.finish_pending(account.book_id)
+    with daybook.one_moment(account.book):
+        return _account_book(account, first, last)
+
+
+def _account_book(account, first, last):
     reach = {"book": account.book_id, "date__range": (first, last), "deleted_at": None}
     opening = balance = account.opening_balance + moved_before(account.book_id, first).get(account.pk, ZERO)
     moves = []

@@ -61,11 +61,8 @@ def day(request, book, text):
         request,
         "ledger/day_book.html",
         {
-            "day": on_day,
-            "columns": reports.cash_book(on_day),
+            **_figures(on_day, date, date),
             "change": seen.look(request.user, on_day),
-            "first": date,
-            "last": date,
             "entries": entries_address(date, date),
             "files": files_of(reverse("ledger:day_book", args=[book.slug, date])),
             "before": date - ONE_DAY if date > FIRST_DATE else None,
@@ -144,17 +141,11 @@ def _stretch(request, book, first, last, context):
     if "format" in request.GET:
         return _file(request, book, first, last)
     whole = reports.period(book, first, last)
-    rows = _rows(book, first, last)
     return page(
         request,
         "ledger/stretch.html",
         {
-            "day": whole,
-            "columns": reports.cash_book(whole),
-            "rows": rows,
-            "chart": chart(rows),
-            "first": first,
-            "last": last,
+            **_figures(whole, first, last, _rows(book, first, last)),
             "entries": entries_address(first, last),
             "files": files_of(
                 request.path, **{name: request.GET[name] for name in ("from", "to") if name in request.GET}
@@ -162,6 +153,18 @@ def _stretch(request, book, first, last, context):
             **context,
         },
     )
+
+
+def _figures(whole, first, last, rows=()):
+    """What screen and paper show of a Day or Period alike; `rows` are its days or months."""
+    return {
+        "day": whole,
+        "columns": reports.cash_book(whole),
+        "rows": rows,
+        "chart": chart(rows),
+        "first": first,
+        "last": last,
+    }
 
 
 def _rows(book, first, last):
@@ -224,15 +227,7 @@ def _file(request, book, first, last):
         return paper.answer(
             request,
             "ledger/day_book_paper.html",
-            {
-                "book": book,
-                "day": whole,
-                "columns": reports.cash_book(whole),
-                "rows": rows,
-                "chart": chart(rows),
-                "first": first,
-                "last": last,
-            },
+            {"book": book, **_figures(whole, first, last, rows)},
             name if kind == "pdf" else None,
         )
     return refused(request, ValidationError(f"There is no format '{kind[:20]}'; take json, csv, xlsx, pdf or print."))
