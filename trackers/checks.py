@@ -53,13 +53,18 @@ def _of_one(tracker, repair):
             return [Finding(name, "unreadable", str(error), f"rebuild_workbook {name}")]
         found = list(_totals(tracker, contents)) + list(_ledger(tracker, contents))
         if found and repair:
-            opened = services.current(tracker)
-            change = services.changed(tracker, opened)
-            change.days = [posting.DayChange(tracker, day, {}, values) for day, values in sorted(contents.days.items())]
-            stray = [Finding(name, "ledger differs", message) for message in _stray(tracker, contents)]
-            services.commit([change], user=None, reason="Repaired", adjust=True)
-            found = stray + list(_totals(tracker, contents)) + list(_ledger(tracker, contents))
+            _repair(tracker, contents)
+            found = list(_totals(tracker, contents)) + list(_ledger(tracker, contents))
     return found
+
+
+def _repair(tracker, contents):
+    """Store what the workbook adds up to, and post anew the days that differ; an entry without a cell is taken back."""
+    wanted, posted = wanted_postings(tracker, contents), posted_amounts(tracker)
+    differing = {key[0] for key in wanted.keys() | posted.keys() if wanted.get(key) != posted.get(key)}
+    change = services.changed(tracker, services.current(tracker))
+    change.days = [posting.DayChange(tracker, day, {}, dict(contents.days.get(day, {}))) for day in sorted(differing)]
+    services.commit([change], user=None, reason="Repaired", adjust=True)
 
 
 def _totals(tracker, contents):
@@ -79,12 +84,6 @@ def _ledger(tracker, contents):
         if there != should:
             message = f"day {day} {column}: the ledger has {there}, the workbook {should}."
             yield Finding(tracker.filename, "ledger differs", message, "check_trackers --repair")
-
-
-def _stray(tracker, contents):
-    wanted, posted = wanted_postings(tracker, contents), posted_amounts(tracker)
-    for day, column in sorted(posted.keys() - wanted.keys()):
-        yield f"day {day} {column}: {posted[day, column]} is posted, the workbook has nothing there; bin or keep it."
 
 
 def wanted_postings(tracker, contents):
