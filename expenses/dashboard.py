@@ -5,7 +5,10 @@ from datetime import timedelta
 
 from django.db.models import Count, Max, Min, Sum
 from django.db.models.functions import ExtractIsoWeekDay, TruncMonth
+from django.urls import reverse
 
+from expenses.models import Transaction
+from ledger import access
 from lendbook.money import ZERO
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -88,3 +91,18 @@ def recurring(debits):
         usual = amounts[len(amounts) // 2]
         found.append((product, len(paid), usual, paid[-1][1], paid[-1][0], paid[-1][1] - paid[-2][1]))
     return sorted(found, key=lambda row: -row[2])
+
+
+def home_lines(book, user):
+    """[(text, address, chip)] for the home page: what of the last 60 days is still to be told."""
+    if not access.may(user, book, access.READ):
+        return []
+    since = book.today() - timedelta(days=60)
+    open_ = Transaction.objects.filter(
+        book=book, decided_by="tbd", debit_amount__isnull=False, transaction_date__gte=since
+    )
+    count = open_.count()
+    if not count:
+        return []
+    where = reverse("expenses:transactions", args=(book.slug,)) + f"?tag=tbd&date_from={since.isoformat()}"
+    return [(f"{count} expense{'s' if count > 1 else ''} to be told", where, "act")]

@@ -37,7 +37,7 @@ class SelectionForm(forms.Form):
     )
 
     def __init__(self, data, *, book, user):
-        super().__init__(data)
+        super().__init__(data, label_suffix="")
         tags = [(str(tag.pk), tag.name) for tag in placing.tags_of(book)]
         self.fields["tag"].choices = [("", "All"), ("tbd", "TBD: to be told"), *tags]
         self.fields["account"].queryset = access.visible(Account, user, book).exclude(kind=Account.Kind.CASH)

@@ -20,7 +20,7 @@ DAYS_SHOWN = 30
 BACKUP_OLD = timedelta(days=2)
 
 # Functions (book, user) -> [(text, address, chip)] of the other apps' lines; a chip is "", "act" or "fault".
-LINES = ("trackers.portfolio.home_lines",)
+LINES = ("trackers.portfolio.home_lines", "expenses.dashboard.home_lines")
 
 
 @book_page(access.READ, access.POST)

@@ -26,7 +26,7 @@ class TagForm(forms.ModelForm):
         help_texts = {"category": "Empty: Expense.", "subcategory": "Empty: the tag's name."}
 
     def __init__(self, *args, book, user, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         self.instance.book = book
         spent = access.visible(Category, user, book).filter(direction=Direction.SPENT, is_active=True)
         self.fields["category"].queryset = spent
@@ -96,7 +96,7 @@ class RuleForm(forms.ModelForm):
         help_texts = {"position": "Lower comes first; the first rule that fits places a row."}
 
     def __init__(self, *args, book, user, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         self.instance.book = book
         self.fields["tag"].queryset = access.visible(Tag, user, book).filter(is_active=True)
         self.fields["account"].queryset = access.visible(Account, user, book).exclude(kind=Account.Kind.CASH)

@@ -40,7 +40,7 @@ class UploadForm(forms.Form):
     files = FilesField(label="Statements", help_text=".csv, .txt, .xlsx or .xls, 10 MB each")
 
     def __init__(self, *args, book, user, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         accounts = access.visible(Account, user, book).filter(kind__in=services.STATEMENT_KINDS, is_active=True)
         self.fields["account"].queryset = accounts
 
