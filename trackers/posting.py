@@ -10,7 +10,9 @@ from decimal import Decimal
 from functools import cache
 
 from django.db.models import Q
+from django.urls import reverse
 
+from ledger import origins
 from ledger import services as ledger
 from ledger.models import Account, Category, Direction, LedgerEntry, PaymentMode
 from trackers.models import PostingColumn, Tracker, TrackerSettings
@@ -19,6 +21,15 @@ SOURCE = "tracker"
 PAID = PostingColumn.Column.PAID
 DISBURSEMENT = "Loan Disbursement"
 _DEFAULTS = ((PAID, "Collection", "Loan Payments"), (PostingColumn.Column.WITHDRAWN, "Withdrawal", ""))
+
+
+def page_of(entry):
+    """The page of the tracker that an entry came from; its days are corrected there."""
+    tracker_id = entry.source_ref.partition(":")[0]
+    return reverse("trackers:tracker", args=[entry.book.slug, tracker_id]) if tracker_id.isdecimal() else None
+
+
+origins.register(SOURCE, "Tracker", corrected_here=False, address=page_of)
 
 
 def settings_of(book):

@@ -241,3 +241,14 @@ def test_settings_of_trackers_are_the_owner_s_and_reach_running_ones_by_a_job(ca
     tracker = Tracker.objects.get(pk=cast.trackers[0].pk)
     assert (tracker.skipped_weekdays, tracker.holidays) == ([6], ["2024-10-18"])
     assert tasks.has_skipped_days(tracker, *services.skipping(cast.main))
+
+
+def test_an_entry_of_a_tracker_is_corrected_on_the_tracker_s_page(ravi, cast):
+    services.record_payment(cast.trackers[0], 1, paid=Decimal(500))
+    entry = LedgerEntry.objects.get()
+    page = ravi.get(reverse("admin:ledger_ledgerentry_change", args=[entry.pk]))
+    assert address("tracker", cast, cast.trackers[0].pk) in page.content.decode()
+    sent = {"_book": cast.main.slug, "version": entry.version, "date": "17-10-2024", "amount": "900"}
+    ravi.post(reverse("admin:ledger_ledgerentry_change", args=[entry.pk]), sent)
+    entry.refresh_from_db()
+    assert entry.amount == 500
