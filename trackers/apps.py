@@ -7,9 +7,11 @@ class TrackersConfig(AppConfig):
     name = "trackers"
 
     def ready(self):
+        from ledger import origins
         from ledger.imports import importing
-        from trackers import access, bring_over, loans, payments, report_views, tasks  # noqa: F401  (each registers)
+        from trackers import access, bring_over, loans, payments, posting, report_views, tasks  # noqa: F401  (registers)
 
+        origins.register(posting.SOURCE, "Tracker", corrected_here=False, address=posting.page_of)
         report_views.VIEWS.connect()
         importing.register(loans.LoanImporter)
         importing.register(payments.PaymentImporter)

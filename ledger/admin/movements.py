@@ -159,7 +159,8 @@ class MovementAdmin(BookAdmin):
 
     def may_take_back(self, request, row):
         """Whether the user may bin, restore or reverse the row here."""
-        return access.may_correct(request.user, row) and origins.origin_of(row).corrected_here
+        made = origins.origin_of(row.reversal_of or row)
+        return access.may_correct(request.user, row) and made.corrected_here
 
     # -------------------------------------------------------------------------------------------- typing
 
@@ -337,7 +338,7 @@ class MovementAdmin(BookAdmin):
 
     def _each(self, request, queryset, act, done):
         """Each row by itself: what is refused stays as it was and is named, the rest is done."""
-        rows = list(queryset.order_by("date", "pk")[: AT_ONCE + 1])
+        rows = list(queryset.select_related("book", "reversal_of").order_by("date", "pk")[: AT_ONCE + 1])
         if len(rows) > AT_ONCE:
             self.message_user(request, f"Take at most {AT_ONCE:,} at once; narrow the list first.", messages.ERROR)
             return

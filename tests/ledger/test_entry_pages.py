@@ -308,6 +308,19 @@ def test_what_is_binned_reversed_or_a_reversal_is_shown_but_not_edited(ravi, peo
     assert set(LedgerEntry.objects.values_list("amount", flat=True)) == {Decimal(500)}
 
 
+def test_what_was_made_elsewhere_is_corrected_there(ravi, people):
+    entry = world.post(people.main, "2024-01-15", source="tracker", source_ref="7:3:paid:1")
+    page = ravi.get(change_page(entry)).content.decode()
+    assert "correct it where it was made" in page
+    assert f"/books/{people.main.slug}/trackers/7/" in page
+    assert ravi.post(change_page(entry), correction(entry, amount="7")).status_code == 403
+    reversal = services.reverse(entry)
+    for row in (entry, reversal):
+        assert {ravi.post(page_of(row, name)).status_code for name in ("bin", "restore", "reverse")} == {403}
+    ravi.post(LIST, {"action": "bin_selected", "_selected_action": [entry.pk, reversal.pk]})
+    assert not LedgerEntry.objects.filter(deleted_at__isnull=False).exists()
+
+
 # ------------------------------------------------------------------------------------------------ taking back
 
 
