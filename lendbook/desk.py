@@ -23,6 +23,7 @@ SETTINGS = (
     ("This book", "Its name, time zone and first day", "admin:ledger_book_changelist", access.MANAGE),
     ("Customers", "Whom the book lends to, their routes and agents", "admin:trackers_customer_changelist", access.POST),
     ("Trackers", "Skipped weekdays, holidays, approvals, what posts to the day book", "trackers:settings", access.MANAGE),
+    ("Workbook template", "What new trackers look like: Lendbook’s workbook or your own", "trackers:template", access.MANAGE),
     ("Tags and rules", "How expenses are placed", "expenses:tags", access.READ),
     ("Tally's names", "What accounts and categories are called in Tally", "ledger:tally_names", access.READ),
 )  # fmt: skip
