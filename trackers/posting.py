@@ -23,6 +23,16 @@ DISBURSEMENT = "Loan Disbursement"
 _DEFAULTS = ((PAID, "Collection", "Loan Payments"), (PostingColumn.Column.WITHDRAWN, "Withdrawal", ""))
 
 
+def correct_disbursement(tracker, *, user=None, adjust=False):
+    """Bring a posted Loan Disbursement in line with the tracker's terms; one that was never posted stays so."""
+    posted = LedgerEntry.objects.filter(
+        book=tracker.book_id, source=SOURCE, source_ref=f"{tracker.pk}:disbursed", deleted_at=None, reversed_at=None
+    )
+    entry = posted.select_related("account").first()
+    if entry:
+        post_disbursement(tracker, account=entry.account, user=user, adjust=adjust)
+
+
 def page_of(entry):
     """The page of the tracker that an entry came from; its days are corrected there."""
     tracker_id = entry.source_ref.partition(":")[0]

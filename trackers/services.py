@@ -388,7 +388,8 @@ def empty(tracker, *, user=None):
 def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, **parameters):
     """Change terms (tracker_name, investment, scheme_period, per_day_payment, strategy, enhanced_count, start_date,
 
-    also skipped_weekdays and holidays as frozensets); the workbook follows. A moved start date moves every entry.
+    also skipped_weekdays and holidays as frozensets); the workbook follows. A moved start date moves every entry, and
+    a posted disbursement follows its amount and day.
     """
     replaced = {name: parameters.pop(name) for name in ("skipped_weekdays", "holidays") if name in parameters}
     with store.locked(tracker.book_id, tracker.pk):
@@ -404,11 +405,17 @@ def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, **par
             change.days = [
                 posting.DayChange(tracker, day, {}, values) for day, values in sorted(change.new.days.items())
             ]
-        commit([change], user=user, reason="Terms", adjust=adjust)
+        commit(
+            [change],
+            user=user,
+            reason="Terms",
+            adjust=adjust,
+            also=lambda: posting.correct_disbursement(tracker, user=user, adjust=adjust),
+        )
         return tracker
 
 
-def close_tracker(tracker, *, closing, on=None, waived_amount=Decimal(0), user=None, also=None):
+def close_tracker(tracker, *, closing, on=None, waived_amount=Decimal(0), user=None):
     """Close a tracker as paid, settled (with a waived amount) or written off; its workbook stays. Twice is once."""
     with transaction.atomic():
         tracker = Tracker.objects.select_for_update().select_related("book").get(pk=tracker.pk)

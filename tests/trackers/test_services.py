@@ -221,3 +221,16 @@ def test_formula_in_a_name_is_text(book):
         start_date=date(2024, 1, 1),
     )
     assert read(store.path_of(tracker).read_bytes()).parameters["tracker_name"] == '=HYPERLINK("http://x")'
+
+
+def test_a_posted_disbursement_follows_the_terms(book):
+    tracker = services.open_tracker(
+        customer=services.customer_for(book, "john"),
+        tracker_name="J",
+        tracker_type="50K",
+        start_date=date(2024, 10, 16),
+        post_disbursement=True,
+    )
+    services.edit_terms(tracker, disbursed_amount=Decimal(48000), start_date=date(2024, 10, 17))
+    entry = LedgerEntry.objects.get(category__name="Loan Disbursement", deleted_at=None)
+    assert (entry.amount, entry.date) == (Decimal(48000), date(2024, 10, 17))
