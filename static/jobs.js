@@ -9,7 +9,7 @@ for (const box of document.querySelectorAll("[data-progress-url]")) {
       if (answer.ok) {
         const job = await answer.json();
         if (!job.busy) return location.reload();
-        if (job.total) {
+        if (job.done) {
           meter.max = job.total;
           meter.value = Math.min(job.done, job.total);
         }

@@ -119,7 +119,7 @@ def _open_csv(content):
     return Table(
         header=header,
         rows=lambda: counted(_records(lines, start - 1, delimiter, width)),
-        size=len(lines) - at,
+        size=len(lines) - at - 1 - (not lines[-1]),
         kind="csv",
         header_line=at + 1,
         warnings=warnings,

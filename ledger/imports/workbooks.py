@@ -59,7 +59,7 @@ def open_xlsx(content):
     return Table(
         header=header,
         rows=lambda: counted(_rows(sheet, header_line, faults, DayNumber1904 if since_1904 else Decimal)),
-        size=sheet.total_height + 1 - header_line,
+        size=sheet.end[0] + 1 - header_line,
         kind="xlsx",
         header_line=header_line,
     )

@@ -124,9 +124,9 @@ def progress_words(job):
     """E.g. "4,000 of 10,000 rows"."""
     if job.state == Job.State.WAITING:
         return "Waiting for its turn"
-    if job.total and job.done < job.total:
-        return f"{job.done:,} of {job.total:,}"
-    return "Nearly done" if job.total else "At work"
+    if not job.done:  # what is written in one transaction has no part that could be shown
+        return "All in one go, a moment"
+    return f"{job.done:,} of {job.total:,}" if job.done < job.total else "Nearly done"
 
 
 def waiting(job):

@@ -55,7 +55,7 @@ def refusal(path):
 def test_lines_are_counted_as_in_the_file(file):
     path = file('\n\ndate,amount\n1,2\n\n"a\nb",3\n,,\n4,5\n')
     table = open_table(path)
-    assert (table.header, table.header_line) == (["date", "amount"], 3)
+    assert (table.header, table.header_line, table.size) == (["date", "amount"], 3, 6)
     assert rows(path) == [(4, ["1", "2"], ""), (6, ["a\nb", "3"], ""), (9, ["4", "5"], "")]
 
 
