@@ -95,6 +95,19 @@ class LedgerCommand(BaseCommand):
             for line in lines:
                 self.stdout.write(line)
 
+    def answer_import(self, report, done="imported"):
+        """Answer with an importing.Report. Raises Refused where it names errors: then nothing was posted."""
+        self.answer(
+            report.shape(),
+            *(f"Line {found['line']}: {found['reason']}" for found in report.errors + report.warnings),
+            f"{report.rows_in} rows: {report.imported} {done}, {report.duplicate} there already, "
+            f"{report.rejected} rejected, {report.held} held back.",
+        )
+        if report.errors:
+            raise Refused(
+                f"Nothing was imported: {report.rejected or 'the file'} rejected. Mend the file and import it again."
+            )
+
     def say(self, line):
         """A sentence beside the answer, e.g. a warning; with --json it goes to standard error."""
         (self.stderr if self.as_json else self.stdout).write(line, self.style.NOTICE if self.as_json else None)

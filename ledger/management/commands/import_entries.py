@@ -3,7 +3,7 @@
 from ledger import access, daybook
 from ledger.imports import wizard
 from ledger.imports.entries import EntryImporter
-from ledger.management.base import LedgerCommand, Refused, add_book, add_user, find_book, find_user
+from ledger.management.base import LedgerCommand, add_book, add_user, find_book, find_user
 
 
 class Command(LedgerCommand):
@@ -23,18 +23,8 @@ class Command(LedgerCommand):
 
     def act(self, **options):
         book = find_book(options["book"])
-        user = find_user(options["user"], book, access.POST)
+        user = find_user(options["user"], book, access.CLOSE)
         importer = EntryImporter(book, user=user, adjust=options["adjust"], allow_future=options["allow_future"])
         report = wizard.import_now(importer, options["file"])
         daybook.finish_pending(book.pk)
-        lines = [f"Line {error['line']}: {error['reason']}" for error in report.errors]
-        notes = [f"Line {warning['line']}: {warning['reason']}" for warning in report.warnings]
-        summary = (
-            f"{report.rows_in} rows: {report.imported} imported, {report.duplicate} there already, "
-            f"{report.rejected} rejected, {report.held} held back."
-        )
-        self.answer(report.shape(), *lines, *notes, summary)
-        if report.errors:
-            raise Refused(
-                f"Nothing was imported: {report.rejected or 'the file'} rejected. Mend the file and import it again."
-            )
+        self.answer_import(report)

@@ -2,7 +2,7 @@
 
 from ledger import access
 from ledger.imports import wizard
-from ledger.management.base import Refused, add_book, add_user, find_book, find_user
+from ledger.management.base import add_book, add_user, find_book, find_user
 from trackers.loans import LoanImporter
 from trackers.management.base import TrackerCommand
 
@@ -26,14 +26,4 @@ class Command(TrackerCommand):
         book = find_book(options["book"])
         user = find_user(options["user"], book, access.CLOSE)
         report = wizard.import_now(LoanImporter(book, user=user, adjust=options["adjust"]), options["file"])
-        lines = [f"Line {error['line']}: {error['reason']}" for error in report.errors]
-        notes = [f"Line {warning['line']}: {warning['reason']}" for warning in report.warnings]
-        summary = (
-            f"{report.rows_in} rows: {report.imported} trackers opened, {report.duplicate} there already, "
-            f"{report.rejected} rejected, {report.held} held back."
-        )
-        self.answer(report.shape(), *lines, *notes, summary)
-        if report.errors:
-            raise Refused(
-                f"Nothing was imported: {report.rejected or 'the file'} rejected. Mend the file and import it again."
-            )
+        self.answer_import(report, done="trackers opened")
