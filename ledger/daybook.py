@@ -35,11 +35,8 @@ from lendbook.money import ZERO, to_paise
 
 logger = logging.getLogger(__name__)
 
-# Entry e joined to its category c: a reversal counts against its category.
-_SIGNED = "CASE WHEN e.reversal_of_id IS NULL THEN e.amount ELSE -e.amount END"
-_MOVED = "(CASE WHEN t.reversal_of_id IS NULL THEN t.amount ELSE -t.amount END)"
-_RECEIVED = f"CASE WHEN c.direction = 'received' THEN {_SIGNED} ELSE 0 END"
-_SPENT = f"CASE WHEN c.direction = 'spent' THEN {_SIGNED} ELSE 0 END"
+# What an entry or transfer counts for: a reversal counts against its category, or moves the money back.
+_SIGNED = "CASE WHEN reversal_of_id IS NULL THEN amount ELSE -amount END"
 
 
 class ClosedDay(ValidationError):
@@ -179,17 +176,12 @@ def rebuild(book_id, since=None):
             DayChange.objects.filter(book_id=book_id).delete()
         later, parameters = ("", [book_id]) if since is None else ("AND date >= %s", [book_id, _sql_date(since)])
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"""DELETE FROM ledger_daybookdetail WHERE day_book_id IN
-                    (SELECT id FROM ledger_daybook WHERE book_id = %s {later})""",
-                parameters,
-            )
+            cursor.execute(_delete_details(later), parameters)
             cursor.execute(f"DELETE FROM ledger_daybook WHERE book_id = %s {later}", parameters)
             cursor.execute(f"DELETE FROM ledger_accountday WHERE book_id = %s {later}", parameters)
+        _compute(book_id, later, parameters[1:])
         stale = AccountMonth.objects.filter(book_id=book_id, **({"month__gte": since.replace(day=1)} if since else {}))
         stale.delete()
-        of_entries, of_transfers = (later.replace("date", alias + ".date") for alias in "et")
-        _compute(book_id, of_entries, of_transfers, parameters[1:])
         account_days = AccountDay.objects.filter(book_id=book_id)
         if since is not None:
             account_days = account_days.filter(date__gte=since.replace(day=1))
@@ -200,59 +192,69 @@ def rebuild(book_id, since=None):
 def _recompute(book_id, dates):
     """Replace details, totals and account movements of the given days by what the entries say now."""
     among, listed = _among(dates)
-    days = f"SELECT id FROM ledger_daybook WHERE book_id = %s AND date {among}"
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM ledger_daybookdetail WHERE day_book_id IN ({days})", [book_id, listed])
+        cursor.execute(_delete_details(f"AND date {among}"), [book_id, listed])
         cursor.execute(f"DELETE FROM ledger_accountday WHERE book_id = %s AND date {among}", [book_id, listed])
-        cursor.execute(
-            f"""UPDATE ledger_daybook SET total_received = 0, total_spent = 0, closing_balance = opening_balance,
-                calculated_at = %s WHERE book_id = %s AND date {among}""",
-            [_now(), book_id, listed],
-        )
-    _compute(book_id, f"AND e.date {among}", f"AND t.date {among}", [listed])
+    _compute(book_id, f"AND date {among}", [listed])
     _add_up_months(book_id, {date.replace(day=1) for date in dates})
 
 
-def _compute(book_id, of_entries, of_transfers, parameters):
-    """Insert details, day totals and account movements for the entries and transfers that the two conditions name."""
-    entries = f"""FROM ledger_ledgerentry e JOIN ledger_category c ON c.id = e.category_id
-                  WHERE e.book_id = %s AND e.deleted_at IS NULL {of_entries}"""
+def _delete_details(of_dates):
+    """SQL that takes away the details of a book's days. As a list of ids, so that PostgreSQL asks the index for them:
+    it takes a subquery's days for so many that it would read the details of all books."""
+    days = f"SELECT id FROM ledger_daybook WHERE book_id = %s {of_dates}"
+    among = f"= ANY(ARRAY({days}))" if connection.vendor == "postgresql" else f"IN ({days})"
+    return f"DELETE FROM ledger_daybookdetail WHERE day_book_id {among}"
+
+
+def _compute(book_id, of_dates, parameters):
+    """Write the days that the condition names: rows for new ones, details, totals from the details, accounts.
+
+    The entries are grouped before anything is joined to them, so that each pass reads the index "entry_counted" alone.
+    """
+    entries = f"FROM ledger_ledgerentry WHERE book_id = %s AND deleted_at IS NULL {of_dates}"
+    transfers = f"FROM ledger_accounttransfer WHERE book_id = %s AND deleted_at IS NULL {of_dates}"
+    these = [book_id, *parameters]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO ledger_daybook
                   (book_id, date, opening_balance, total_received, total_spent, closing_balance, calculated_at)
-                SELECT %s, date, 0, received, spent, received - spent, %s FROM (
-                  SELECT e.date AS date, SUM({_RECEIVED}) AS received, SUM({_SPENT}) AS spent
-                  {entries} GROUP BY e.date) AS totals WHERE TRUE
-                ON CONFLICT (book_id, date) DO UPDATE SET
-                  total_received = excluded.total_received, total_spent = excluded.total_spent,
-                  closing_balance = ledger_daybook.opening_balance + excluded.total_received - excluded.total_spent,
-                  calculated_at = excluded.calculated_at""",
-            [book_id, _now(), book_id, *parameters],
+                SELECT DISTINCT book_id, date, 0, 0, 0, 0, %s {entries} ON CONFLICT (book_id, date) DO NOTHING""",
+            [_sql_now(), *these],
         )
         cursor.execute(
             f"""INSERT INTO ledger_daybookdetail
                   (day_book_id, transaction_type, category_id, subcategory, amount, transaction_count)
-                SELECT d.id, sums.type, sums.category_id, sums.subcategory, sums.amount, sums.n FROM (
-                  SELECT e.date AS date, CASE c.direction WHEN 'received' THEN 'COLLECTION' ELSE 'EXPENSE' END AS type,
-                    e.category_id, e.subcategory, SUM({_SIGNED}) AS amount, COUNT(*) AS n
-                  {entries} GROUP BY e.date, c.direction, e.category_id, e.subcategory) AS sums
-                JOIN ledger_daybook d ON d.book_id = %s AND d.date = sums.date""",
-            [book_id, *parameters, book_id],
+                SELECT d.id, CASE c.direction WHEN 'received' THEN 'COLLECTION' ELSE 'EXPENSE' END,
+                  s.category_id, s.subcategory, s.amount, s.n
+                FROM (SELECT date, category_id, subcategory, SUM({_SIGNED}) AS amount, COUNT(*) AS n
+                      {entries} GROUP BY date, category_id, subcategory) AS s
+                JOIN ledger_category c ON c.id = s.category_id
+                JOIN ledger_daybook d ON d.book_id = %s AND d.date = s.date""",
+            [*these, book_id],
+        )
+        cursor.execute(
+            f"""UPDATE ledger_daybook SET calculated_at = %s, (total_received, total_spent, closing_balance) = (
+                  SELECT COALESCE(SUM(CASE WHEN t.transaction_type = 'COLLECTION' THEN t.amount ELSE 0 END), 0),
+                    COALESCE(SUM(CASE WHEN t.transaction_type = 'EXPENSE' THEN t.amount ELSE 0 END), 0),
+                    ledger_daybook.opening_balance
+                      + COALESCE(SUM(CASE WHEN t.transaction_type = 'COLLECTION' THEN t.amount ELSE -t.amount END), 0)
+                  FROM ledger_daybookdetail t WHERE t.day_book_id = ledger_daybook.id)
+                WHERE book_id = %s {of_dates}""",
+            [_sql_now(), *these],
         )
         cursor.execute(
             f"""INSERT INTO ledger_accountday (book_id, account_id, date, received, spent, transferred)
                 SELECT %s, account_id, date, SUM(received), SUM(spent), SUM(transferred) FROM (
-                  SELECT e.account_id, e.date AS date, {_RECEIVED} AS received, {_SPENT} AS spent, 0 AS transferred
-                  {entries}
-                  UNION ALL
-                  SELECT t.from_account_id, t.date, 0, 0, -{_MOVED}
-                  FROM ledger_accounttransfer t WHERE t.book_id = %s AND t.deleted_at IS NULL {of_transfers}
-                  UNION ALL
-                  SELECT t.to_account_id, t.date, 0, 0, {_MOVED}
-                  FROM ledger_accounttransfer t WHERE t.book_id = %s AND t.deleted_at IS NULL {of_transfers}
+                  SELECT s.account_id, s.date, CASE c.direction WHEN 'received' THEN s.amount ELSE 0 END AS received,
+                    CASE c.direction WHEN 'spent' THEN s.amount ELSE 0 END AS spent, 0 AS transferred
+                  FROM (SELECT date, category_id, account_id, SUM({_SIGNED}) AS amount
+                        {entries} GROUP BY date, category_id, account_id) AS s
+                  JOIN ledger_category c ON c.id = s.category_id
+                  UNION ALL SELECT from_account_id, date, 0, 0, -({_SIGNED}) {transfers}
+                  UNION ALL SELECT to_account_id, date, 0, 0, {_SIGNED} {transfers}
                 ) AS moved GROUP BY account_id, date""",
-            [book_id, book_id, *parameters, book_id, *parameters, book_id, *parameters],
+            [book_id, *these, *these, *these],
         )
 
 
@@ -279,17 +281,19 @@ def _add_up_months(book_id, months):
 def _carry(book_id, since):
     """Set opening and closing of every day from `since` on (None: all) in one statement; right rows stay unwritten."""
     base = days.openings(book_id) if since is None else days.balance_before(book_id, since)
-    later = "" if since is None else "AND date >= %s"
+    these, parameters = "book_id = %s", [book_id]
+    if since is not None:
+        these, parameters = "book_id = %s AND date >= %s", [book_id, _sql_date(since)]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE ledger_daybook SET opening_balance = run.opening,
                   closing_balance = run.opening + total_received - total_spent, calculated_at = %s
                 FROM (SELECT id AS day_id,
-                        CAST(%s + SUM(total_received - total_spent) OVER (ORDER BY date)
+                        CAST(%s + SUM(total_received - total_spent) OVER (ORDER BY date ROWS UNBOUNDED PRECEDING)
                              - (total_received - total_spent) AS bigint) AS opening
-                      FROM ledger_daybook WHERE book_id = %s {later}) AS run
-                WHERE run.day_id = ledger_daybook.id AND ledger_daybook.opening_balance <> run.opening""",
-            [_now(), to_paise(base), book_id, *([] if since is None else [_sql_date(since)])],
+                      FROM ledger_daybook WHERE {these}) AS run
+                WHERE run.day_id = ledger_daybook.id AND ledger_daybook.opening_balance <> run.opening AND {these}""",
+            [_sql_now(), to_paise(base), *parameters, *parameters],
         )
 
 
@@ -300,7 +304,7 @@ def _among(dates):
     return "IN (SELECT value FROM json_each(%s))", json.dumps([date.isoformat() for date in dates])
 
 
-def _now():
+def _sql_now():
     return connection.ops.adapt_datetimefield_value(timezone.now())
 
 
@@ -329,7 +333,7 @@ def day_books(book, first, last, *, details=True, accounts=True):
         raise ValidationError(f"The range ends ({last:%d-%m-%Y}) before it begins ({first:%d-%m-%Y}).", code="range")
     with one_moment(book):
         read = days.read(book, first, last, details=details, accounts=accounts)
-    if all(day.calculated_at for day in read) or not _store_missing_days(book, read):
+    if all(day.is_stored for day in read) or not _store_missing_days(book, read):
         return read
     with one_moment(book):
         return days.read(book, first, last, details=details, accounts=accounts)
@@ -380,7 +384,7 @@ def _store_missing_days(book, read):
     earliest = DayBook.objects.filter(book=book).order_by("date").values_list("date", flat=True).first()
     today = book.today()
     kept_since = min(date for date in (earliest, book.begins_on, today) if date is not None)
-    missing = [day.date for day in read if day.calculated_at is None and kept_since <= day.date <= today]
+    missing = [day.date for day in read if not day.is_stored and kept_since <= day.date <= today]
     if missing:
         _store_quiet_days(book.pk, missing[0], missing[-1])
     return bool(missing)
@@ -406,7 +410,7 @@ def _store_quiet_days(book_id, first, last):
                     SELECT %s, date, balance, 0, 0, balance, %s
                     FROM (SELECT day.date AS date, {before} AS balance FROM ({calendar}) AS day) AS quiet WHERE TRUE
                     ON CONFLICT (book_id, date) DO NOTHING""",
-                [book_id, _now(), book_id, base, _sql_date(first), _sql_date(last)],
+                [book_id, _sql_now(), book_id, base, _sql_date(first), _sql_date(last)],
             )
 
 

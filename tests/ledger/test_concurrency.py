@@ -306,7 +306,9 @@ class Writer:
                 self.standing[ref] = amount
             elif choice < 0.9:
                 services.delete(entry)
-                services.restore(entry)
+                kept = self.standing.pop(ref)
+                services.restore(entry)  # refused where its day was closed meanwhile: then it stays in the bin
+                self.standing[ref] = kept
             else:
                 services.delete(entry)
                 del self.standing[ref]
