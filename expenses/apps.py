@@ -7,4 +7,4 @@ class ExpensesConfig(AppConfig):
     name = "expenses"
 
     def ready(self):
-        from expenses import access  # noqa: F401  (says who may see which statement and transaction)
+        from expenses import access, posting  # noqa: F401  (say who sees what, and where entries come from)

@@ -11,8 +11,10 @@ from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 
 from expenses.models import DecidedBy, Mode, Tag, Transaction
+from ledger import origins
 from ledger import services as ledger
 from ledger.models import Account, AccountTransfer, Category, Direction, LedgerEntry, PaymentMode
 
@@ -27,6 +29,15 @@ _MODES = {
     Mode.DEBIT_CARD: PaymentMode.CARD,
     Mode.CREDIT_CARD: PaymentMode.CARD,
 }
+
+
+def page_of(row):
+    """The page of the transaction that an entry or transfer was posted for; it is taken back there."""
+    pk = row.source_ref.partition(":")[0]
+    return reverse("expenses:transaction", args=[row.book.slug, pk]) if pk.isdecimal() else None
+
+
+origins.register(SOURCE, "Statement", corrected_here=False, address=page_of)
 
 
 @dataclass

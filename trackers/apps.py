@@ -7,11 +7,9 @@ class TrackersConfig(AppConfig):
     name = "trackers"
 
     def ready(self):
-        from ledger import origins
         from ledger.imports import importing
         from trackers import access, bring_over, loans, payments, posting, report_views, tasks  # noqa: F401  (registers)
 
-        origins.register(posting.SOURCE, "Tracker", corrected_here=False, address=posting.page_of)
         report_views.VIEWS.connect()
         importing.register(loans.LoanImporter)
         importing.register(payments.PaymentImporter)

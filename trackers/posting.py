@@ -205,11 +205,6 @@ def post_disbursement(tracker, *, account, user=None, adjust=False):
     )
 
 
-def page_of(entry):
-    """The address of the tracker that an entry was posted for: there it is corrected, workbook and all."""
-    return reverse("trackers:tracker", args=[entry.book.slug, entry.source_ref.partition(":")[0]])
-
-
 def entries_of(tracker):
     """The ledger entries of a tracker, reversed ones and reversals included, oldest first; never binned ones."""
     own = LedgerEntry.objects.filter(book=tracker.book, source=SOURCE, source_ref__startswith=f"{tracker.pk}:")
