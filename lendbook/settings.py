@@ -11,7 +11,7 @@ from lendbook import instance
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(BASE_DIR / ".env")
+environ.Env.read_env(env.str("LENDBOOK_ENV_FILE", str(BASE_DIR / ".env")))
 
 INSTANCE = env.str("LENDBOOK_INSTANCE", "dev")
 PROD = INSTANCE == "prod"

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 
 os.environ["LENDBOOK_INSTANCE"] = "testing"
+os.environ["LENDBOOK_ENV_FILE"] = os.devnull  # whatever the checkout's .env says
 os.environ["LENDBOOK_DATA_DIR"] = tempfile.mkdtemp(prefix="lendbook-tests-")
 atexit.register(shutil.rmtree, os.environ["LENDBOOK_DATA_DIR"], ignore_errors=True)
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")

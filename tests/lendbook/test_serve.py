@@ -23,7 +23,7 @@ def free_port():
 @pytest.fixture
 def served(tmp_path):
     """A running Lendbook of an empty prod-like instance: (process, port, its first words)."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LENDBOOK_ENV_FILE") if name in os.environ}
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--port", str(port)],
