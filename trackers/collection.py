@@ -170,6 +170,8 @@ def undo_save(save, *, user, adjust=False):
 
 
 def _put_back(tracker, line):
+    if not tracker.is_active:
+        raise ValidationError("it was closed since and stays as it is; reopen it first.")
     opened = services.current(tracker)
     now = shown_values(dict(opened.contents.days.get(line["day"], {})))
     if now != line["after"]:
@@ -225,7 +227,9 @@ def approve(approvals, *, user, adjust=False):
             if approval.state != Approval.State.WAITING:
                 continue
             line = {"tracker": approval.tracker_id, "name": str(approval.tracker), "amount": plain(approval.amount)}
-            typed = Typed(approval.tracker_id, approval.amount, approval.mode, approval.note, approval.is_added)
+            typed = Typed(
+                approval.tracker_id, approval.amount, approval.mode, approval.note, approval.is_added, _seen(approval)
+            )
             try:
                 tracker = Tracker.objects.select_related("customer__user", "book").get(pk=approval.tracker_id)
                 line, change = _prepared(tracker, approval.date, typed, tracker.book)
@@ -241,6 +245,14 @@ def approve(approvals, *, user, adjust=False):
                 line = {**line, "ok": False, "message": words(error)}
             report.append(line)
     return report
+
+
+def _seen(approval):
+    """The version that the agent's figure was meant for; what he adds on top goes on top of whatever stands."""
+    if approval.is_added:
+        return None
+    then = approval.tracker.history.filter(history_date__lte=approval.asked_at).order_by("-version")
+    return then.values_list("version", flat=True).first()
 
 
 def reject(approvals, *, user, reason):

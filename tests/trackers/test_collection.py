@@ -75,6 +75,31 @@ def test_a_second_part_is_added_and_undo_takes_only_that_part_back(cast, tracker
     assert collection.undo_save(CollectionSave.objects.get(token="two"), user=cast.ravi).put_back == 0
 
 
+def test_undo_leaves_a_tracker_that_was_closed_since(cast, trackers):
+    save(cast, trackers[:2])
+    services.close_tracker(trackers[0], closing=Tracker.Closing.WRITTEN_OFF)
+    undone = collection.undo_save(CollectionSave.objects.get(), user=cast.ravi)
+    assert undone.put_back == 1
+    assert "closed since" in undone.left[0]
+    assert Tracker.objects.get(pk=trackers[0].pk).total_paid == 500
+
+
+def test_an_approval_never_overwrites_what_was_recorded_after_it_was_asked(cast, trackers):
+    trackers[0].customer.agent = cast.kumar
+    trackers[0].customer.save()
+    settings = posting.settings_of(cast.main)
+    settings.agents_need_approval = True
+    settings.save()
+    for token, amount in (("morning", 500), ("evening", 200)):
+        rows = [Typed(trackers[0].pk, Decimal(amount))]
+        collection.record_payments(cast.main, DAY, rows, user=cast.kumar, token=token)
+    first, second = collection.approve(Approval.objects.order_by("id"), user=cast.ravi)
+    assert (first["ok"], second["ok"]) == (True, False)
+    assert "holds 500.00" in second["message"]
+    assert daybook.day_book_on(cast.main, DAY).total_received == 500
+    assert Approval.objects.get(amount=200).state == Approval.State.WAITING
+
+
 def test_undo_leaves_what_was_changed_since(cast, trackers):
     save(cast, trackers)
     services.record_payment(trackers[0], 1, paid=Decimal(450))
