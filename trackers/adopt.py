@@ -152,9 +152,12 @@ def _change_of(tracker, opened, changes):
         tracker.full_clean(exclude=["filename", "sha256", "version"])
     change.days = [
         # A moved start date moves every entry: each day is then posted as if it were new.
-        posting.DayChange(tracker, day, {} if moved else dict(before.get(day, {})), dict(after.get(day, {})))
+        posting.DayChange(
+            tracker, day, {} if moved else dict(before.get(day, {})), dict(after.get(day, {})),
+            is_moved=moved and day not in days,
+        )
         for day in sorted(before.keys() | after.keys() if moved else days)
-    ]
+    ]  # fmt: skip
     return change
 
 

@@ -66,7 +66,8 @@ class DayChange:
     """What changed on one day of one tracker: its inputs before and after.
 
     `added` is the amount of a part put on top of what the day has, `taken` the number of a part to take back; without
-    either the day is replaced, its payment in one part.
+    either the day is replaced, its payment in one part. `brought` are the entries whose parts are put on top as they
+    are. `is_moved`: the day has another date now, its parts stay. `account` is where a payment goes, whatever its mode.
     """
 
     tracker: Tracker
@@ -75,6 +76,9 @@ class DayChange:
     after: dict
     added: Decimal | None = None
     taken: int | None = None
+    brought: tuple[LedgerEntry, ...] = ()
+    is_moved: bool = False
+    account: Account | None = None
 
     @property
     def date(self):
@@ -100,7 +104,10 @@ def post_changes(book, changes, *, user=None, adjust=False):
                     _take_back(entry, user, adjust)
                 continue
             if column == PAID and change.added is not None:
-                rows.append(_new_entry(change, rule, max(parts, default=0) + 1, change.added, mode, account_for))
+                rows += _parts_on_top(change, rule, max(parts, default=0) + 1, mode, account_for)
+                continue
+            if change.is_moved and parts and sum(entry.amount for entry in parts.values()) == after:
+                rows += [_like(entry, change, rule, part) for part, entry in sorted(parts.items())]
                 continue
             if column == PAID and change.taken is not None:
                 if change.taken in parts:
@@ -113,7 +120,7 @@ def post_changes(book, changes, *, user=None, adjust=False):
             for entry in surplus:
                 _take_back(entry, user, adjust)
             if after:
-                rows.append(_new_entry(change, rule, 1, after, mode, account_for))
+                rows.append(_new_entry(change, rule, 1, after, mode, _kept_or(account_for, parts.get(1))))
     rows = [row for row in rows if row.amount > 0]
     ledger.post_entries(book=book, rows=rows, source=SOURCE, user=user, adjust=adjust, allow_future=True)
     return {row.source_ref for row in rows}
@@ -151,6 +158,31 @@ def _accounts(book, user):
     return account_for
 
 
+def _kept_or(account_for, entry):
+    """account_for, but a corrected part stays in its account while its mode stays: an agent's cash in his bag."""
+
+    def kept(mode):
+        stays = entry and entry.payment_mode == mode and entry.account.is_active
+        return entry.account if stays else account_for(mode)
+
+    return kept
+
+
+def _parts_on_top(change, rule, first, mode, account_for):
+    """The NewEntry rows of what is put on top of a day, numbered from `first`."""
+    if change.brought:
+        return [
+            _new_entry(change, rule, part, entry.amount, entry.payment_mode, _kept_or(account_for, entry))
+            for part, entry in enumerate(change.brought, first)
+        ]
+    return [_new_entry(change, rule, first, change.added, mode, account_for)]
+
+
+def _like(entry, change, rule, part):
+    """The NewEntry of a part that stays as it is on the day's new date."""
+    return _new_entry(change, rule, part, entry.amount, entry.payment_mode, lambda mode: entry.account)
+
+
 def _new_entry(change, rule, part, amount, mode, account_for):
     tracker = change.tracker
     return ledger.NewEntry(
@@ -158,7 +190,7 @@ def _new_entry(change, rule, part, amount, mode, account_for):
         category=rule.category,
         subcategory=rule.subcategory,
         amount=amount,
-        account=account_for(mode),
+        account=change.account or account_for(mode),
         payment_mode=mode,
         narration=f"{tracker.customer.name}: {tracker.tracker_name}, day {change.day}"[:500],
         reference=f"{tracker.pk}/{change.day}",

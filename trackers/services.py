@@ -7,7 +7,7 @@ StoreError (the file), ClosedDay (with `adjust` it posts on the first open day i
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from django.contrib.auth import get_user_model
@@ -138,14 +138,11 @@ def _bytes_of(change):
 
 
 def _lock_rows(changes):
-    versions = dict(
-        Tracker.objects.select_for_update()
-        .filter(pk__in=[change.tracker.pk for change in changes])
-        .order_by("pk")
-        .values_list("pk", "version")
-    )
+    rows = Tracker.objects.select_for_update().filter(pk__in=[change.tracker.pk for change in changes]).order_by("pk")
+    standing = {pk: state for pk, *state in rows.values_list("pk", "version", "is_active")}
     for change in changes:
-        if versions.get(change.tracker.pk) != change.tracker.version:
+        # Closing takes no workbook's lock; a row closed since it was read would be reopened by saving it.
+        if standing.get(change.tracker.pk) != [change.tracker.version, change.tracker.is_active]:
             raise store.StoreError(f"{change.tracker} was changed meanwhile. Look at it again and repeat.")
 
 
@@ -367,6 +364,9 @@ def move_payment(tracker, day, into, into_day, *, user=None, adjust=False):
         out = day_change(source, opened, day, {"paid": None, "mode": None})
         there = {"paid": held["paid"], "mode": held.get("mode")}
         come = day_change(target, current(target), into_day, there, add=True)
+        parts = [entry for _, entry in sorted(posting.parts_of(source, day).items())]
+        if sum(entry.amount for entry in parts) == held["paid"]:
+            come.days = [replace(come.days[0], brought=tuple(parts))]
         commit([out, come], user=user, reason=f"Day {day} moved", adjust=adjust)
         return out, come
 
@@ -403,7 +403,8 @@ def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, **par
         tracker.full_clean(exclude=["filename", "sha256", "version"])
         if tracker.start_date != before:
             change.days = [
-                posting.DayChange(tracker, day, {}, values) for day, values in sorted(change.new.days.items())
+                posting.DayChange(tracker, day, {}, values, is_moved=True)
+                for day, values in sorted(change.new.days.items())
             ]
         commit(
             [change],
@@ -457,6 +458,9 @@ def renew(tracker, *, start_date, user=None, adjust=False, post_disbursement=Tru
             day = old.terms.day_of(start_date)
             values = {"paid": owed, "mode": "Other", "notes": f"Settled by renewal on {start_date:%d-%m-%Y}"}
             settled = [day_change(old, current(old), day, values, add=True)]
+            # Back into the account that the new loan leaves, or both would be wrong by the old balance.
+            account = terms.get("disbursed_account") or ledger.account_for_mode(old.book, "Cash")
+            settled[0].days = [replace(settled[0].days[0], account=account)]
         with written(settled) as files:
 
             def settle_old(new):

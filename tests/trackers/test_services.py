@@ -139,6 +139,72 @@ def test_payment_moves_to_another_tracker_in_one_step(johns):
     assert (ledger_total(johns), ledger_total(other)) == (0, 500)
 
 
+def in_parts(tracker, day):
+    """A day of 300 in an agent's bag and 200 by UPI; returns [(amount, account)] as it stands in the ledger."""
+    agent = world.person("agent")
+    Account.objects.create(book=tracker.book, name="Bag", kind="cash", agent=agent)
+    pay(tracker, day, "300", user=agent)
+    services.record_payment(tracker, day, paid=Decimal(200), mode="UPI", add=True)
+    return amounts_and_accounts(tracker, day)
+
+
+def amounts_and_accounts(tracker, day):
+    return [(entry.amount, entry.account.name) for _, entry in sorted(posting.parts_of(tracker, day).items())]
+
+
+def test_parts_of_a_day_keep_their_mode_and_account_when_moved_to_another_tracker(johns):
+    other = services.open_tracker(
+        customer=johns.customer, tracker_name="Shop", tracker_type="NO_REINVEST", start_date=date(2024, 10, 16)
+    )
+    parts = in_parts(johns, 4)
+    services.move_payment(johns, 4, other, 4)
+    assert amounts_and_accounts(johns, 4) == []
+    assert amounts_and_accounts(other, 4) == parts
+
+
+def test_parts_of_a_day_keep_their_mode_and_account_when_the_start_date_moves(johns):
+    parts = in_parts(johns, 4)
+    services.edit_terms(johns, start_date=date(2024, 10, 18))
+    assert amounts_and_accounts(johns, 4) == parts
+    assert {entry.date for entry in posting.parts_of(johns, 4).values()} == {date(2024, 10, 22)}
+
+
+def test_an_agents_cash_corrected_in_the_office_stays_in_his_bag(johns):
+    agent = world.person("agent")
+    Account.objects.create(book=johns.book, name="Bag", kind="cash", agent=agent)
+    pay(johns, 1, "500", user=agent)
+    pay(johns, 1, "450", mode="Cash")
+    assert amounts_and_accounts(johns, 1) == [(450, "Bag")]
+    closing.close_day(johns.book, date(2024, 10, 20))
+    pay(johns, 1, "400", mode="Cash", adjust=True)
+    assert amounts_and_accounts(johns, 1) == [(400, "Bag")]
+    assert ledger_total(johns) == 400
+
+
+def test_a_tracker_closed_while_a_payment_is_written_stays_closed(johns, monkeypatch):
+    write_waiting_many = store.write_waiting_many
+
+    def closing_meanwhile(pairs):
+        services.close_tracker(johns, closing=Tracker.Closing.WRITTEN_OFF)
+        return write_waiting_many(pairs)
+
+    monkeypatch.setattr(store, "write_waiting_many", closing_meanwhile)
+    with pytest.raises(store.StoreError, match="changed meanwhile"):
+        pay(johns, 1, "500")
+    assert not Tracker.objects.get().is_active
+    assert not LedgerEntry.objects.exists()
+
+
+def test_renewal_out_of_the_bank_collects_the_old_balance_back_into_the_bank(johns):
+    bank = Account.objects.get(book=johns.book, name="Bank")
+    before = daybook.account_balances(johns.book, date(2024, 12, 1))[bank.pk]
+    services.renew(
+        johns, start_date=date(2024, 12, 1), tracker_name="Again", investment=Decimal(60000), disbursed_account=bank
+    )
+    assert {entry.account for entry in LedgerEntry.objects.all()} == {bank}
+    assert daybook.account_balances(johns.book, date(2024, 12, 1))[bank.pk] == before - 10000
+
+
 def test_file_saved_again_in_a_spreadsheet_becomes_the_next_version(johns):
     pay(johns, 1, "500")
     path = store.path_of(johns)
