@@ -149,6 +149,8 @@ def undo_save(save, *, user, adjust=False):
         save = CollectionSave.objects.select_related("book").get(pk=save.pk)
         if save.result.get("undone") or save.result.get("asked"):
             return Undone(0, [])
+        if asks_for_approval(save.book, user):
+            raise ValidationError("What you collect waits for approval now; ask the office to undo this.")
         changes, left = [], []
         for line in save.result["rows"]:
             if not line["ok"]:

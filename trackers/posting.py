@@ -121,6 +121,8 @@ def post_changes(book, changes, *, user=None, adjust=False):
                 _take_back(entry, user, adjust)
             if after:
                 rows.append(_new_entry(change, rule, 1, after, mode, _kept_or(account_for, parts.get(1))))
+        for entry in _left_behind(change, columns, live):
+            _take_back(entry, user, adjust)
     rows = [row for row in rows if row.amount > 0]
     ledger.post_entries(book=book, rows=rows, source=SOURCE, user=user, adjust=adjust, allow_future=True)
     return {row.source_ref for row in rows}
@@ -143,6 +145,16 @@ def _live_entries(book, changes):
         if part.isdecimal() and (int(tracker_id), int(day)) in wanted:
             found[int(tracker_id), int(day), column][int(part)] = entry
     return found
+
+
+def _left_behind(change, columns, live):
+    """The entries of a changed amount whose column posts no more: the workbook says something else now."""
+    return [
+        entry
+        for column in PostingColumn.Column.values
+        if column not in columns and change.before.get(column) != change.after.get(column)
+        for entry in live[change.tracker.pk, change.day, column].values()
+    ]
 
 
 def _accounts(book, user):

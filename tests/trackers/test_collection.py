@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from ledger import access, daybook
 from ledger.models import LedgerEntry
@@ -82,6 +83,19 @@ def test_undo_leaves_a_tracker_that_was_closed_since(cast, trackers):
     assert undone.put_back == 1
     assert "closed since" in undone.left[0]
     assert Tracker.objects.get(pk=trackers[0].pk).total_paid == 500
+
+
+def test_an_agent_whose_saves_wait_for_approval_cannot_undo_an_earlier_one(cast, trackers):
+    rows = [Typed(trackers[0].pk, Decimal(500))]
+    collection.record_payments(cast.main, DAY, rows, user=cast.kumar, token="early")
+    settings = posting.settings_of(cast.main)
+    settings.agents_need_approval = True
+    settings.save()
+    early = CollectionSave.objects.get()
+    with pytest.raises(ValidationError, match="ask the office"):
+        collection.undo_save(early, user=cast.kumar)
+    assert daybook.day_book_on(cast.main, DAY).total_received == 500
+    assert collection.undo_save(early, user=cast.ravi).put_back == 1
 
 
 def test_an_approval_never_overwrites_what_was_recorded_after_it_was_asked(cast, trackers):

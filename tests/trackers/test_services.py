@@ -181,6 +181,15 @@ def test_an_agents_cash_corrected_in_the_office_stays_in_his_bag(johns):
     assert ledger_total(johns) == 400
 
 
+def test_a_cleared_day_takes_its_entry_along_though_its_column_posts_no_more(johns):
+    pay(johns, 1, "500")
+    posting.columns_of(johns.book)["paid"].delete()
+    services.record_payment(johns, 1, notes="seen again")
+    assert ledger_total(johns) == 500
+    services.record_payment(johns, 1, clear=True)
+    assert posting.parts_of(johns, 1) == {}
+
+
 def test_a_tracker_closed_while_a_payment_is_written_stays_closed(johns, monkeypatch):
     write_waiting_many = store.write_waiting_many
 
