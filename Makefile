@@ -28,6 +28,12 @@ test: .venv/tests
 test-postgres: .venv/tests
 	TEST_DATABASE_URL=$(TEST_DATABASE_URL) TEST_REDIS_URL=$(TEST_REDIS_URL) $(PY) -m pytest -n 2 --dist loadfile
 
+# Every figure of the README beside the other way, in the same run; the entries of both scenes are kept for the next one.
+BENCH_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/lendbook_bench
+bench: .venv/tests
+	for what in ledger pages import_entries trackers workbook statements categorise; do $(PY) -m benchmarks.$$what || exit 1; done
+	for what in ledger pages import_entries; do BENCH_DATABASE_URL=$(BENCH_DATABASE_URL) $(PY) -m benchmarks.$$what || exit 1; done
+
 lint: .venv/tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
