@@ -32,7 +32,7 @@ test-postgres: .venv/tests
 BENCH_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/lendbook_bench
 bench: .venv/tests
 	for what in ledger pages import_entries trackers workbook statements categorise; do $(PY) -m benchmarks.$$what || exit 1; done
-	for what in ledger pages import_entries; do BENCH_DATABASE_URL=$(BENCH_DATABASE_URL) $(PY) -m benchmarks.$$what || exit 1; done
+	for what in ledger pages; do BENCH_DATABASE_URL=$(BENCH_DATABASE_URL) $(PY) -m benchmarks.$$what || exit 1; done
 
 lint: .venv/tests
 	$(PY) -m ruff check .
