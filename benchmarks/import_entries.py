@@ -11,12 +11,12 @@ import csv
 import io
 import os
 import resource
-import subprocess
 import sys
-import tempfile
 import time
 from datetime import date, timedelta
 from pathlib import Path
+
+from benchmarks import fresh
 
 ROWS, LARGE = 10_000, 50_000
 HEADER = "date,account,category,subcategory,direction,amount,payment_mode,narration,reference"
@@ -133,48 +133,14 @@ def _in_scratch(way, count):
     print(check_seconds, post_seconds, grown)
 
 
-def measured(way, count, server):
-    """(check seconds, post seconds, grown MB) of one way on a fresh database; `server` "" for SQLite."""
-    with tempfile.TemporaryDirectory(prefix="lendbook-bench-") as folder:
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "lendbook.settings",
-            "LENDBOOK_INSTANCE": "testing",
-            "LENDBOOK_DATA_DIR": folder,
-            "LENDBOOK_LOG_LEVEL": "CRITICAL",
-            "REDIS_URL": "",
-            "DATABASE_URL": "",
-        }
-        name = f"lendbook_bench_{os.getpid()}"
-        if server:
-            _on_server(server, f"CREATE DATABASE {name}")
-            environment["DATABASE_URL"] = f"{server.rpartition('/')[0]}/{name}"
-        try:
-            command = [sys.executable, "-m", "benchmarks.import_entries", way, str(count)]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode:
-                sys.exit(done.stderr)
-            return [float(figure) for figure in done.stdout.split()]
-        finally:
-            if server:
-                _on_server(server, f"DROP DATABASE {name}")
-
-
-def _on_server(server, statement):
-    import psycopg
-
-    with psycopg.connect(server, autocommit=True, connect_timeout=3) as connection:
-        connection.execute(statement)
+def measured(way, count, url):
+    """(check seconds, post seconds, grown MB) of one way on a fresh database; `url` "" for SQLite."""
+    printed = fresh.output_of("benchmarks.import_entries", way, count, url=url)
+    return [float(figure) for figure in printed.split()]
 
 
 def main():
-    server = os.environ.get("BENCH_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-    try:
-        _on_server(server, "SELECT 1")
-        databases = {"SQLite": "", "PostgreSQL": server}
-    except Exception as error:
-        print(f"PostgreSQL is left out: {str(error).splitlines()[0]}")
-        databases = {"SQLite": ""}
+    databases = fresh.databases()
     print(f"{ROWS:,} rows of CSV        check      post     total      memory")
     for name, url in databases.items():
         totals = {}

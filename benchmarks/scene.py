@@ -20,8 +20,11 @@ LAST = FIRST + timedelta(days=DAYS - 1)
 FOLDER = Path(os.environ.get("BENCH_DIR", "/tmp/lendbook-bench"))
 
 
-def begin():
-    """Set Django up on the scene's database, made first if need be; returns the engine's name."""
+def begin(fill=None):
+    """Set Django up on the scene's database, made first if need be; returns the engine's name.
+
+    `fill` makes another scene than the ledger's, in a database or folder of its own.
+    """
     url = os.environ.get("BENCH_DATABASE_URL", "")
     FOLDER.mkdir(parents=True, exist_ok=True)
     os.environ |= {
@@ -40,7 +43,7 @@ def begin():
     if connection.vendor == "postgresql":
         _create_database(connection)
     call_command("migrate", verbosity=0)
-    _fill()
+    (fill or _fill)()
     return {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[connection.vendor]
 
 

@@ -7,4 +7,7 @@ class ExpensesConfig(AppConfig):
     name = "expenses"
 
     def ready(self):
-        from expenses import access, posting  # noqa: F401  (say who sees what, and where entries come from)
+        from expenses import access, checks, links, posting, report_views, spent, uploads, work  # noqa: F401  (each its own)
+
+        spent.TRIGGERS.connect()
+        report_views.VIEWS.connect()

@@ -14,9 +14,8 @@ from expenses.learning import Guess, Model, starting_model
 from expenses.narration import Narration, read_narration
 from expenses.rules import RuleSet
 
-MANUAL, RULE, PRODUCT, LEARNED, LLM, UNDECIDED = "manual", "rule", "product", "learned", "llm", "tbd"
 #: Who can have decided, strongest first.
-DECIDERS = (MANUAL, RULE, PRODUCT, LEARNED, LLM, UNDECIDED)
+MANUAL, RULE, PRODUCT, LEARNED, LLM, UNDECIDED = "manual", "rule", "product", "learned", "llm", "tbd"
 TBD = "TBD"
 #: What an LLM said and nobody confirmed is worth.
 LLM_CONFIDENCE = 0.6

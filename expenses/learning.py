@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -403,3 +404,16 @@ def load(path: Path) -> Model | None:
             return Model(**model)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
+
+
+def main() -> None:
+    """Train on examples read from standard input and save to the path given; a process of its own pays for scikit-learn.
+
+    Each line is JSON: [mode, product, upi_id, reference, remark, tag].
+    """
+    lines = (json.loads(line) for line in sys.stdin)
+    save(train([Example(Narration(*narration), tag) for *narration, tag in lines]), Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -53,12 +53,16 @@ class Payee:
 
 @dataclass
 class Answers:
-    """product -> tag; the calls made; the payees that were not sent; what went wrong, in words for staff."""
+    """product -> tag; the calls made; the payees that were not sent; what went wrong, in words for staff.
+
+    gave_up: asking on is of no use today (no budget, a key that is refused).
+    """
 
     tags: dict[str, str] = field(default_factory=dict)
     calls: int = 0
     withheld: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    gave_up: bool = False
 
 
 class _Failed(Exception):
@@ -100,6 +104,7 @@ def ask(
         except _Failed as failed:
             answers.problems.append(str(failed))
             if not failed.again:
+                answers.gave_up = True
                 break
             continue
         for text, tag in found.items():

@@ -1,31 +1,43 @@
 """Credits against collections: which collection in the ledger each credit of the bank proves, and what is left over.
 
-Proposed are collections of trackers (or staff's own) in a bank or UPI mode of the same account, of the same amount,
-within two days; a name or UPI id seen with the customer before raises them. Staff confirms; one credit may prove many
-collections and many credits one.
+Proposed are collections of trackers (or staff's own) into a bank, UPI or card account, of the same amount, within two
+days; a name, a reference, or a UPI id seen with the customer before raises them. Staff confirms; one credit may prove
+many collections and many credits one.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from itertools import combinations
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 
+from expenses import links
+from expenses.links import NEAR
 from expenses.models import CreditMatch, Split, Transaction
 from ledger import daybook
 from ledger import services as ledger
 from ledger.models import Direction, LedgerEntry
 
-NEAR = timedelta(days=2)
+SUMMED, SUMMED_OF = 4, 10  # at most so many parts, sought among so many
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A credit, the collection it may prove, and the evidence in words, strongest first."""
+    """Credits, the collections they may prove (many on one side at most), and the evidence in words, strongest first."""
 
-    credit: Transaction
-    entry: LedgerEntry
+    credits: tuple
+    entries: tuple
     evidence: tuple
+
+    @property
+    def key(self):
+        """What a form sends back: "credit,credit:entry"."""
+        return ":".join(",".join(str(row.pk) for row in side) for side in (self.credits, self.entries))
+
+    @property
+    def amount(self):
+        return sum(credit.credit_amount for credit in self.credits)
 
 
 def unmatched_credits(book, first, last):
@@ -57,25 +69,63 @@ def unseen_collections(book, first, last):
 
 
 def proposals(book, first, last):
-    """[Proposal] one to one, the strongest evidence first; each credit and each collection is proposed once."""
+    """[Proposal] the strongest evidence first, then sums; each credit and each collection is proposed once.
+
+    A collection of another account than the credit's needs a name, a UPI id or a reference that speaks for it.
+    """
     collections = {}
     for entry in unseen_collections(book, first - NEAR, last + NEAR):
-        collections.setdefault((entry.account_id, entry.amount), []).append(entry)
-    known = _names_seen(book)
+        collections.setdefault(entry.amount, []).append(entry)
+    known, credits = _names_seen(book), list(unmatched_credits(book, first, last))
     candidates = []
-    for credit in unmatched_credits(book, first, last):
-        for entry in collections.get((credit.account_id, credit.credit_amount), []):
-            if abs(entry.date - credit.transaction_date) <= NEAR:
-                evidence = _evidence(credit, entry, known)
-                apart = abs(entry.date - credit.transaction_date)
-                candidates.append((-len(evidence), apart, credit.pk, entry.pk, credit, entry, evidence))
-    candidates.sort(key=lambda one: one[:4])
-    proposed, credits, entries = [], set(), set()
+    for credit in credits:
+        for entry in collections.get(credit.credit_amount, []):
+            apart = abs(entry.date - credit.transaction_date)
+            personal, plain = _evidence(credit, entry, known)
+            if apart <= NEAR and (personal or credit.account_id == entry.account_id):
+                evidence = personal + plain
+                candidates.append((-len(personal), -len(evidence), apart, credit.pk, entry.pk, credit, entry, evidence))
+    candidates.sort(key=lambda one: one[:5])
+    proposed, taken_credits, taken_entries = [], set(), set()
     for *_, credit, entry, evidence in candidates:
-        if credit.pk not in credits and entry.pk not in entries:
-            credits.add(credit.pk)
-            entries.add(entry.pk)
-            proposed.append(Proposal(credit, entry, tuple(evidence)))
+        if credit.pk not in taken_credits and entry.pk not in taken_entries:
+            taken_credits.add(credit.pk)
+            taken_entries.add(entry.pk)
+            proposed.append(Proposal((credit,), (entry,), tuple(evidence)))
+    left = [credit for credit in credits if credit.pk not in taken_credits]
+    entries = [one for same in collections.values() for one in same if one.pk not in taken_entries]
+    return proposed + _sums(left, entries, known)
+
+
+def _sums(credits, entries, known):
+    """[Proposal] of one credit for several collections of the same person, and of several credits for one."""
+    proposed, taken = [], set()
+    by_credit, by_entry = {}, {}
+    for credit in credits:
+        for entry in entries:
+            if abs(entry.date - credit.transaction_date) <= NEAR and _evidence(credit, entry, known)[0]:
+                by_credit.setdefault(credit, []).append(entry)
+                by_entry.setdefault(entry, []).append(credit)
+    for one, others, amount_of in [
+        *((credit, near, lambda row: row.amount) for credit, near in by_credit.items()),
+        *((entry, near, lambda row: row.credit_amount) for entry, near in by_entry.items()),
+    ]:
+        total = one.credit_amount if isinstance(one, Transaction) else one.amount
+        free = [row for row in others if row not in taken][:SUMMED_OF]
+        parts = next(
+            (
+                part
+                for size in range(2, SUMMED + 1)
+                for part in combinations(free, size)
+                if sum(map(amount_of, part)) == total
+            ),
+            None,
+        )
+        if parts and one not in taken:
+            taken.update((one, *parts))
+            credits_, entries_ = ((one,), parts) if isinstance(one, Transaction) else (parts, (one,))
+            personal, _ = _evidence(credits_[0], entries_[0], known)
+            proposed.append(Proposal(credits_, entries_, (*personal, f"{len(parts)} that add up")))
     return proposed
 
 
@@ -90,52 +140,89 @@ def _names_seen(book):
 
 
 def _evidence(credit, entry, known):
-    """Why a credit may be a collection, in words."""
+    """([what speaks for this very person], [what many would have in common]), in words, strongest first."""
     who = entry.narration.partition(":")[0]
-    evidence = [f"same amount in {credit.account}"]
-    days = abs((entry.date - credit.transaction_date).days)
-    evidence.append("same day" if days == 0 else f"{days} day{'s' if days > 1 else ''} apart")
-    if credit.upi_id and who.casefold() in known.get(credit.upi_id, ()):
-        evidence.insert(0, f"{credit.upi_id} paid for {who} before")
-    elif credit.product and who.casefold() in known.get(credit.product, ()):
-        evidence.insert(0, f"{credit.product} paid for {who} before")
-    words = {word for word in who.casefold().split() if len(word) > 2}
-    if words & set(credit.product.casefold().split()):
-        evidence.insert(0, f"the name {who}")
+    personal = []
     if entry.reference and credit.reference and entry.reference in credit.reference:
-        evidence.insert(0, "the same reference")
-    return evidence
+        personal.append("the same reference")
+    if {word for word in who.casefold().split() if len(word) > 2} & set(credit.product.casefold().split()):
+        personal.append(f"the name {who}")
+    if credit.upi_id and who.casefold() in known.get(credit.upi_id, ()):
+        personal.append(f"{credit.upi_id} paid for {who} before")
+    elif credit.product and who.casefold() in known.get(credit.product, ()):
+        personal.append(f"{credit.product} paid for {who} before")
+    days = abs((entry.date - credit.transaction_date).days)
+    plain = [f"same amount in {credit.account}"] if credit.account_id == entry.account_id else ["same amount"]
+    plain.append("same day" if days == 0 else f"{days} day{'s' if days > 1 else ''} apart")
+    return personal, plain
 
 
 def confirm(credits, entries, *, user=None, evidence=()):
-    """Confirm that these credits are these collections (one to many or many to one); their sums must agree. Twice is once."""
+    """Confirm that these credits are these collections (one to many or many to one); their sums must agree. Twice is once.
+
+    The collections are locked, then the credits; what they say is read after that.
+    """
     if len(credits) > 1 and len(entries) > 1:
         raise ValidationError("Match one credit with many collections, or many credits with one.")
-    books = {one.book_id for one in [*credits, *entries]}
-    if len(books) != 1 or not credits or not entries:
+    if len({one.book_id for one in [*credits, *entries]}) != 1 or not credits or not entries:
         raise ValidationError("Choose at least one credit and one collection of the same book.")
-    total, collected = sum(one.credit_amount for one in credits), sum(one.amount for one in entries)
-    if total != collected:
-        raise ValidationError(f"The credits add up to {total}, the collections to {collected}.")
     with transaction.atomic():
-        list(Transaction.objects.select_for_update().filter(pk__in=[one.pk for one in credits]))
-        pairs = {(one.pk, entry.pk) for one in credits for entry in entries}
-        there = CreditMatch.objects.filter(transaction__in=credits) | CreditMatch.objects.filter(entry__in=entries)
-        if {(match.transaction_id, match.entry_id) for match in there} - pairs:
-            raise ValidationError("One of these is matched with something else already; take that match back first.")
+        credits, entries = _held(credits, entries)
+        for one in credits:
+            links.refuse_frozen(one)
+        _refuse_wrong(credits, entries)
         for one in credits:
             for entry in entries:
                 match = CreditMatch.objects.filter(transaction=one, entry=entry).first()
                 if match is None:
                     match = CreditMatch(transaction=one, entry=entry, evidence=list(evidence), confirmed_by=user)
                     ledger.save(match, user, "Confirmed")
+        links.forget([one.pk for one in credits])
+
+
+def _held(credits, entries):
+    """Both sides of a match as they stand, locked in one order. Raises ValidationError where one of them is gone."""
+    rows = LedgerEntry.objects.filter(pk__in=[entry.pk for entry in entries]).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
+    found = links.hold(entries, also=[one.pk for one in credits])
+    if not all(one.pk in found for one in credits):
+        raise ValidationError("A credit of these was taken out meanwhile; look at the list again.")
+    standing = list(rows.select_related("category"))
+    if len(standing) < len(entries) or not all(map(links.stands, standing)):
+        raise ValidationError("A collection of these was taken back meanwhile; look at the list again.")
+    return [found[one.pk] for one in credits], standing
+
+
+def _refuse_wrong(credits, entries):
+    """Raise ValidationError where credits and collections, held, are no match."""
+    if any(one.credit_amount is None for one in credits):
+        raise ValidationError("Only a credit proves a collection.")
+    for entry in entries:
+        if entry.category.direction != Direction.RECEIVED:
+            raise ValidationError(f"{entry.category} is spent; a credit proves what was received.")
+    linked = Transaction.objects.filter(entry__in=entries)
+    if any(one.is_posted for one in credits) or linked.exists():
+        raise ValidationError("One of these is posted or linked already; take that back first.")
+    total, collected = sum(one.credit_amount for one in credits), sum(entry.amount for entry in entries)
+    if total != collected:
+        raise ValidationError(f"The credits add up to {total}, the collections to {collected}.")
+    pairs = {(one.pk, entry.pk) for one in credits for entry in entries}
+    there = CreditMatch.objects.filter(transaction__in=credits) | CreditMatch.objects.filter(entry__in=entries)
+    if {(match.transaction_id, match.entry_id) for match in there} - pairs:
+        raise ValidationError("One of these is matched with something else already; take that match back first.")
 
 
 def take_back(match, *, user=None):
-    """Take a confirmed match back."""
+    """Take a confirmed match back, with those that it adds up with; returns how many. Twice is once."""
     with transaction.atomic():
-        match._history_user = user
-        match.delete()
+        links.hold([match.entry], also=[match.transaction_id])
+        near = CreditMatch.objects.filter(Q(transaction=match.transaction_id) | Q(entry=match.entry_id))
+        together = next((group for group in links.hanging_together(near) if match in group), [])
+        for one in together:
+            links.refuse_frozen(one.transaction)
+            one._history_user, one._change_reason = user, "Taken back"
+            one.delete()
+        return len(together)
 
 
 # ------------------------------------------------------------------------------------------------ bank against book

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 UPI, NEFT, IMPS, RTGS, POS = "UPI", "NEFT", "IMPS", "RTGS", "POS"
@@ -140,18 +141,54 @@ def read_narration(text: str) -> Narration:
     match = _ONE_REFERENCE.search(text)
     if match is None:
         return _read(text)
-    reference = match[1]
     read = _read(f"{text[: match.start()]}{_STAND_IN}{text[match.end() :]}")
-    if _STAND_IN in read.product or _STAND_IN in read.upi_id or _STAND_IN in read.remark:
+    if not _stands_apart(read):
         return _read(text)
-    if read.reference == _STAND_IN:
-        return Narration(read.mode, read.product, read.upi_id, reference, read.remark)
-    return _read(text) if _STAND_IN in read.reference else read
+    return read._replace(reference=match[1]) if read.reference == _STAND_IN else read
 
 
 #: A reference between separators; another number that long behind it leaves the text as it is.
 _ONE_REFERENCE = re.compile(r"(?<=[-/ ])(\d{12})(?=[-/ ]|$)(?!.*\d{12})", re.S)
 _STAND_IN = "100000000001"
+_REFERENCES = re.compile(r"(?<=[-/ ])\d{12}(?=[-/ \n])")
+
+
+def group_alike(texts: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Narrations that read the same but for their reference: each text's group, and one text of each group.
+
+    A payee paid a hundred times is one group, so that what only depends on the narration is done once. All references
+    are replaced in one go; what that did to a text is looked at once per group.
+    """
+    keys = _REFERENCES.sub(_STAND_IN, "\n".join([*texts, ""])).split("\n")[:-1]
+    if len(keys) != len(texts):  # a text of several lines
+        keys = list(texts)
+    groups: dict[str, int] = {}
+    examples: list[str] = []
+    numbers = []
+    for text, key in zip(texts, keys, strict=True):
+        number = groups.get(key)
+        if number is None:
+            if _STAND_IN in key and not _has_one_reference(key):
+                key = f"\0{text}"  # like no other's
+                number = groups.get(key)
+            if number is None:
+                number = groups[key] = len(examples)
+                examples.append(text)
+        numbers.append(number)
+    return numbers, examples
+
+
+def _has_one_reference(key: str) -> bool:
+    """Whether the stand-in stands once, as the one reference, so that every text of that key reads alike."""
+    match = _ONE_REFERENCE.search(key)
+    return bool(match) and match[1] == _STAND_IN and key.count(_STAND_IN) == 1 and _stands_apart(_read(key))
+
+
+def _stands_apart(read: Narration) -> bool:
+    """Whether the stand-in is the reference and nothing else, so that the rest holds for every reference."""
+    if _STAND_IN in read.product or _STAND_IN in read.upi_id or _STAND_IN in read.remark:
+        return False
+    return read.reference == _STAND_IN or _STAND_IN not in read.reference
 
 
 @lru_cache(maxsize=100_000)
@@ -425,19 +462,20 @@ def is_own_id(upi_id: str) -> bool:
 
 
 def name_products(
-    narrations: Iterable[Narration], known: Mapping[str, str] | None = None
+    narrations: Iterable[Narration], known: Mapping[str, str] | None = None, counts: Sequence[int] | None = None
 ) -> tuple[list[str], dict[str, str]]:
     """The product of each narration such that one UPI id is one product however its payee is cut or spelt.
 
-    known  UPI id -> product as already stored; it wins, so a product keeps its name from one statement to the next
+    known   UPI id -> product as already stored; it wins, so a product keeps its name from one statement to the next
+    counts  how many rows each narration stands for; one if not given
     Returns the products in order, and the UPI id -> product pairs that are new: among an
     id's spellings the commonest wins, then the longest.
     """
     narrations, known = list(narrations), known or {}
     spellings: dict[str, Counter[str]] = {}
-    for narration in narrations:
+    for narration, count in zip(narrations, counts or repeat(1), strict=False):
         if narration.product and is_own_id(narration.upi_id) and narration.upi_id not in known:
-            spellings.setdefault(narration.upi_id, Counter())[narration.product] += 1
+            spellings.setdefault(narration.upi_id, Counter())[narration.product] += count
     new = {upi_id: max(names, key=lambda name: (names[name], len(name), name)) for upi_id, names in spellings.items()}
     named = [known.get(n.upi_id) or new.get(n.upi_id) or n.product if n.upi_id else n.product for n in narrations]
     return named, new

@@ -3,28 +3,31 @@
 A row that staff settled is never touched; everything else follows at once whatever staff changes.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from simple_history.utils import bulk_update_with_history
+from django.db.models import Q
 
-from expenses import categorise, learning
+from expenses import categorise, history, learning
 from expenses.models import DEFAULT_TAGS, ProductTag, Rule, Tag, Transaction
 from expenses.rules import Rule as PureRule
 from expenses.rules import RuleSet
 from ledger import services
+from ledger.models import Account
 
-_PLACED = ["tag", "product", "decided_by", "confidence", "why"]
+PLACED = ("tag_id", "product", "own_product", "decided_by", "confidence", "why")
+_AT_ONCE = 900  # SQLite's least limit of parameters in a statement is 999
 
 
 def tags_of(book):
     """The book's Tags; the first time the shipped ones are made."""
     if not Tag.objects.filter(book=book).exists():
         with transaction.atomic():
-            for name in DEFAULT_TAGS:
-                Tag.objects.get_or_create(book=book, name=name, defaults={"shipped_as": name})
+            for name, colour in DEFAULT_TAGS.items():
+                Tag.objects.get_or_create(book=book, name=name, defaults={"shipped_as": name, "colour": colour})
     return list(Tag.objects.filter(book=book))
 
 
@@ -43,7 +46,7 @@ def pure(rule):
         key=rule.pk,
         kind=rule.kind,
         pattern=rule.text,
-        tag=rule.tag.name if rule.tag_id else "",
+        tag=rule.tag.name if rule.tag_id and rule.tag.is_active else "",
         product=rule.rename_to,
         min_amount=rule.min_amount,
         max_amount=rule.max_amount,
@@ -70,28 +73,65 @@ def model_of(book_id):
         return None
 
 
-def _excepted(book):
-    """{product: ids of the rules that leave it alone}."""
-    excepted = {}
-    for pk, products in Rule.objects.filter(book=book, is_active=True).values_list("pk", "excepted_products"):
+def excepted(book, *, changed=None):
+    """{product: ids of the rules whose tag leaves it alone}; `changed` (an unsaved Rule) stands in for its stored self."""
+    rows = dict(Rule.objects.filter(book=book, is_active=True).values_list("pk", "excepted_products"))
+    if changed is not None:
+        rows[changed.pk] = changed.excepted_products
+    alone = {}
+    for pk, products in rows.items():
         for product in products:
-            excepted.setdefault(product, set()).add(pk)
-    return excepted
+            alone.setdefault(product, set()).add(pk)
+    return {product: frozenset(keys) for product, keys in alone.items()}
 
 
-def except_from_rules(book, product, tag, *, user=None):
-    """Let every rule that gives this payee another tag leave him alone from now on; returns the rules changed."""
-    rows = [row_of(one) for one in Transaction.objects.filter(book=book, product=product, debit_amount__isnull=False)]
-    ruled = rule_set(book).place(
-        *([getattr(row, name) for row in rows] for name in ("narration", "amount", "mode", "account"))
-    )
-    keys = {found.tag_rule.key for found in ruled if found.tag_rule is not None and found.tag != tag.name}
-    changed = []
-    for rule in Rule.objects.filter(pk__in=keys):
-        if product not in rule.excepted_products:
-            rule.excepted_products = [*rule.excepted_products, product]
-            changed.append(services.save(rule, user, f"Leaves {product} alone"))
-    return changed
+def _without(rules, keys):
+    """The rules with those of `keys` giving no tag; a payee's name they still give."""
+    return RuleSet([replace(rule, tag="") if rule.key in keys else rule for rule in rules.rules])
+
+
+def except_from_rules(book, tags, *, user=None):
+    """Let rules that stand in a narration of these payees ({product: Tag}) with another tag leave them alone.
+
+    Whatever amount, mode and account such a rule asks, so that no later row of the payee falls to it.
+    """
+    rules = rule_set(book)
+    if not rules.rules:
+        return
+    narrations = {(product, product) for product in tags}
+    for product, own, text in debits_of(book, tags).values_list("product", "own_product", "narration").distinct():
+        narrations.update((name, text) for name in (product, own) if name in tags)
+    alone = {}
+    for product, narration in narrations:
+        for position in rules.candidates(narration):
+            if rules.rules[position].tag not in ("", tags[product].name):
+                alone.setdefault(rules.rules[position].key, set()).add(product)
+    for rule in Rule.objects.filter(pk__in=alone):
+        if more := alone[rule.pk].difference(rule.excepted_products):
+            rule.excepted_products = [*rule.excepted_products, *sorted(more)]
+            services.save(rule, user, f"Leaves {', '.join(sorted(more))} alone")
+
+
+def of_payees(products):
+    """The Q of the debits of payees, whatever a rule calls them."""
+    debits = Q(debit_amount__isnull=False)
+    if len(products) > 10_000:  # more than a statement's parameters; the rest of the book stays as it is placed
+        return debits
+    return debits & (Q(product__in=products) | Q(own_product__in=products))
+
+
+def debits_of(book, products):
+    """The debits of payees, whatever a rule calls them."""
+    return Transaction.objects.filter(of_payees(products), book=book)
+
+
+def ruling(one):
+    """The Rule that gives a transaction its tag, or None."""
+    rules, alone = rule_set(one.book), excepted(one.book)
+    row = row_of(one)
+    rules = _without(rules, alone.get(row.product, frozenset()) | alone.get(one.product, frozenset()))
+    found = rules.place([row.narration], [row.amount], [row.mode], [row.account])[0].tag_rule
+    return Rule.objects.get(pk=found.key) if found else None
 
 
 class Knowledge:
@@ -102,20 +142,23 @@ class Knowledge:
         self.by_name = {tag.name: tag for tag in Tag.objects.filter(book=book)}
         self.tags = {tag.name: tag.name for tag in tags} | {tag.shipped_as: tag.name for tag in tags if tag.shipped_as}
         self.rules = rule_set(book) if rules is None else rules
-        memory = ProductTag.objects.filter(book=book).values_list("product", "tag__name", "source")
+        memory = ProductTag.objects.filter(book=book, tag__is_active=True).values_list("product", "tag__name", "source")
         self.memory = {product: tag for product, tag, source in memory if source == ProductTag.Source.STAFF}
         self.answers = {product: tag for product, tag, source in memory if source == ProductTag.Source.LLM}
         self.model = model_of(book.pk)
-
-        self.excepted = _excepted(book)
+        self.excepted = excepted(book)
 
     def place(self, rows):
-        """[Placement] of categorise.Rows; a payee that a rule excepts is placed as if that rule were not there."""
+        """[Placement] of categorise.Rows; a payee that a rule leaves alone is placed as if that rule gave no tag."""
         placed = self._place(rows, self.rules)
-        for product in self.excepted.keys() & {row.product for row in rows}:
-            without = RuleSet([rule for rule in self.rules.rules if rule.key not in self.excepted[product]])
-            at = [number for number, row in enumerate(rows) if row.product == product]
-            for number, placement in zip(at, self._place([rows[number] for number in at], without), strict=True):
+        alone = {}
+        for number, (row, placement) in enumerate(zip(rows, placed, strict=True)) if self.excepted else ():
+            keys = self.excepted.get(row.product, frozenset()) | self.excepted.get(placement.product, frozenset())
+            if keys:
+                alone.setdefault(keys, []).append(number)
+        for keys, at in alone.items():
+            again = self._place([rows[number] for number in at], _without(self.rules, keys))
+            for number, placement in zip(at, again, strict=True):
                 placed[number] = placement
         return placed
 
@@ -130,37 +173,80 @@ class Knowledge:
 
 
 def row_of(one):
-    """A Transaction as categorise.Row."""
+    """A Transaction as categorise.Row, with the payee as it was before a rule called it otherwise."""
     return categorise.Row(
-        narration=one.narration, product=one.product, amount=one.debit_amount, mode=one.mode, account=one.account_id
+        narration=one.narration,
+        product=one.own_product or one.product,
+        amount=one.debit_amount,
+        mode=one.mode,
+        account=one.account_id,
     )
 
 
-def replace_tags(rows, *, user=None, reason="Placed anew", knowledge=None):
-    """Place the untouched debits of a queryset anew; returns how many changed. A second call changes none."""
-    rows = list(
-        rows.filter(debit_amount__isnull=False, is_confirmed=False).exclude(decided_by="manual").select_related("book")
-    )
-    if not rows:
+def untouched(rows):
+    """The debits of a queryset that follow whatever staff changes: not settled by hand, and not posted as they stand."""
+    rows = rows.filter(debit_amount__isnull=False, is_confirmed=False).exclude(decided_by="manual")
+    return rows.exclude(Q(is_linked=False) & (Q(entry__isnull=False) | Q(transfer__isnull=False)))
+
+
+def lock(book):
+    """Hold back other corrections and imports of the book until the transaction ends, so that none misses another."""
+    accounts = Account.objects.select_for_update(no_key=True).filter(book=book).exclude(kind=Account.Kind.CASH)
+    list(accounts.order_by("pk"))
+
+
+def replace_tags(rows, *, user=None, reason="Placed anew"):
+    """Place the untouched debits of a queryset (of one book) anew; returns how many changed. A second call changes none."""
+    first = rows.first()
+    if first is None:
         return 0
-    knowledge = knowledge or Knowledge(rows[0].book)
+    with transaction.atomic():
+        lock(first.book)
+        changed = changes(list(untouched(rows)), Knowledge(first.book))
+        store(changed, PLACED, user=user, reason=reason)
+    return len(changed)
+
+
+def changes(rows, knowledge):
+    """Those of the Transactions that are placed otherwise now, with their new placement on them, not saved."""
     changed = []
     for one, placement in zip(rows, knowledge.place([row_of(one) for one in rows]), strict=True):
-        before = [getattr(one, name) for name in _PLACED]
+        before = [getattr(one, name) for name in PLACED]
         take(one, placement, knowledge)
-        if [getattr(one, name) for name in _PLACED] != before:
+        if [getattr(one, name) for name in PLACED] != before:
             changed.append(one)
-    if changed:
-        bulk_update_with_history(
-            changed, Transaction, _PLACED, batch_size=1000, default_user=user, default_change_reason=reason
-        )
-    return len(changed)
+    return changed
+
+
+def store(rows, fields, *, user=None, reason=""):
+    """Save `fields` of many transactions with their history: one update for each distinct set of values."""
+    alike = {}
+    for one in rows:
+        alike.setdefault(tuple(getattr(one, name) for name in fields), []).append(one.pk)
+    with transaction.atomic():
+        for values, pks in alike.items():
+            for these in in_parts(pks):
+                Transaction.objects.filter(pk__in=these).update(**dict(zip(fields, values, strict=True)))
+        for these in in_parts([one.pk for one in rows]):
+            history.write(Transaction.objects.filter(pk__in=these), "~", reason, user)
+
+
+def in_parts(pks):
+    """A list of keys in parts that one statement takes."""
+    for start in range(0, len(pks), _AT_ONCE):
+        yield pks[start : start + _AT_ONCE]
 
 
 def take(one, placement, knowledge):
     """Put a placement onto a Transaction."""
-    one.tag = knowledge.tag(placement.tag)
-    one.product = placement.product
-    one.decided_by = placement.decided_by
-    one.confidence = round(placement.confidence * 100)
-    one.why = placement.why[:300]
+    own = one.own_product or one.product
+    for name, value in zip(PLACED, outcome(placement, knowledge, own), strict=True):
+        setattr(one, name, value)
+
+
+def outcome(placement, knowledge, own):
+    """The values of PLACED for a row whose payee is called `own` where no rule calls it otherwise."""
+    tag = knowledge.tag(placement.tag)
+    renamed = own if placement.product != own else ""
+    percent = round(placement.confidence * 100)
+    return tag and tag.pk, placement.product[:120], renamed, placement.decided_by, percent, placement.why[:300]

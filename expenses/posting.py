@@ -7,19 +7,20 @@ source "statement", source_ref "<transaction>" or "<transaction>:<part>".
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 
-from expenses.models import DecidedBy, Mode, Tag, Transaction
+from expenses import links
+from expenses.models import CreditMatch, DecidedBy, Mode, Tag, Transaction
 from ledger import origins
 from ledger import services as ledger
 from ledger.models import Account, AccountTransfer, Category, Direction, LedgerEntry, PaymentMode
 
 SOURCE = "statement"
-NEAR = timedelta(days=2)
+SETTLED = (DecidedBy.MANUAL, DecidedBy.RULE, DecidedBy.PRODUCT)  # staff's own word; a guess is none
+TO_BE_TOLD = "TBD"
 DEFAULT_SPENT, DEFAULT_RECEIVED = "Expense", "Income"
 # How the ledger names a bank's modes; the rest is a bank transfer.
 _MODES = {
@@ -50,16 +51,30 @@ class Posted:
 
 
 def may_post(one):
-    """Whether a debit is settled enough: staff tagged it, or a rule or remembered payee of staff's did, never a guess."""
-    return one.is_confirmed or one.decided_by in (DecidedBy.MANUAL, DecidedBy.RULE, DecidedBy.PRODUCT)
+    """Whether a debit is settled enough: staff tagged it, or a rule or remembered payee of staff's did, never a guess.
+
+    TBD is no tag to post to, even where staff gave it.
+    """
+    if one.tag is not None and one.tag.shipped_as == TO_BE_TOLD:
+        return False
+    return one.is_confirmed or one.decided_by in SETTLED
 
 
-def post(rows, *, user=None, adjust=False):
-    """Post transactions (of one book), each in its own transaction; returns Posted. Twice is once."""
+def ready(rows):
+    """Those of the rows that can go: debits that are settled, credits that prove no collection."""
+    proving = set(CreditMatch.objects.filter(transaction__in=rows).values_list("transaction", flat=True))
+    return [one for one in rows if (one.pk not in proving if one.debit_amount is None else may_post(one))]
+
+
+def post(rows, *, user=None, adjust=False, mends=False):
+    """Post transactions (of one book), each in its own transaction; returns Posted. Twice is once.
+
+    `mends`: it is a remedy, and may write what a fault has made read-only.
+    """
     done = Posted()
     for one in rows:
         try:
-            if _post_one(one, user, adjust):
+            if _post_one(one, user, adjust, mends):
                 done.posted += 1
             else:
                 done.known += 1
@@ -68,13 +83,16 @@ def post(rows, *, user=None, adjust=False):
     return done
 
 
-def _post_one(one, user, adjust):
+def _post_one(one, user, adjust, mends):
     with transaction.atomic():
         one = Transaction.objects.select_for_update().get(pk=one.pk)
         if one.is_posted or any(part.entry_id for part in one.splits.all()):
             return False
+        if not mends:
+            links.refuse_frozen(one)
         if one.debit_amount is not None and not may_post(one):
             raise ValidationError("Nobody has confirmed its tag yet; settle it first.")
+        _refuse_proving(one)
         if one.debit_amount is not None and one.mode == Mode.ATM:
             one.transfer = _post_withdrawal(one, user, adjust)
         elif parts := list(one.splits.select_related("tag")):
@@ -87,8 +105,14 @@ def _post_one(one, user, adjust):
                 raise ValidationError("It has no tag yet.")
             one.entry = _post_entry(one, one.tag, one.amount, str(one.pk), "", user, adjust)
         one.is_linked = False
+        links.forget([one.pk])
         ledger.save(one, user, "Posted")
         return True
+
+
+def _refuse_proving(one):
+    if one.matches.exists():
+        raise ValidationError("It proves a collection that is in the books already; take that match back first.")
 
 
 def _post_entry(one, tag, amount, source_ref, note, user, adjust):
@@ -144,7 +168,7 @@ def _post_withdrawal(one, user, adjust):
     )
 
 
-def unpost(rows, *, user=None):
+def unpost(rows, *, user=None, mends=False):
     """Take posted transactions back: entries are binned, on closed days reversed, links let go. Returns how many."""
     count = 0
     for one in rows:
@@ -152,10 +176,12 @@ def unpost(rows, *, user=None):
             one = Transaction.objects.select_for_update().get(pk=one.pk)
             if not one.is_posted:
                 continue
+            if not mends:
+                links.refuse_frozen(one)
             posted = [one.transfer] if one.transfer_id else [part.entry for part in one.splits.all() if part.entry_id]
             for row in posted or [one.entry]:
                 if not one.is_linked and row is not None:
-                    _take_back(row, user)
+                    take_back(row, user)
             one.splits.update(entry=None)
             one.entry = one.transfer = None
             one.is_linked = False
@@ -164,7 +190,8 @@ def unpost(rows, *, user=None):
     return count
 
 
-def _take_back(row, user):
+def take_back(row, user):
+    """Bin an entry or transfer; on a closed day reverse it. What is gone already stays so."""
     if row.deleted_at or row.reversed_at:
         return
     if row.book.is_closed_on(row.date):
@@ -179,16 +206,20 @@ def _take_back(row, user):
 def proposals(rows):
     """{transaction id: [entries and transfers]} that may be the same money: same account and amount, within two days.
 
-    What another transaction is posted as or linked to already is no proposal.
+    What another transaction is posted as, linked to or proves already is no proposal.
     """
     rows = [one for one in rows if not one.is_posted]
     if not rows:
         return {}
     book = rows[0].book
-    first, last = min(one.transaction_date for one in rows) - NEAR, max(one.transaction_date for one in rows) + NEAR
+    first, last = (
+        min(one.transaction_date for one in rows) - links.NEAR,
+        max(one.transaction_date for one in rows) + links.NEAR,
+    )
     near = {"book": book, "date__range": (first, last), "deleted_at": None, "reversed_at": None, "reversal_of": None}
     taken = Transaction.objects.filter(book=book)
     entries = LedgerEntry.objects.filter(**near).exclude(pk__in=taken.exclude(entry=None).values("entry"))
+    entries = entries.exclude(pk__in=CreditMatch.objects.filter(transaction__book=book).values("entry"))
     entries = entries.exclude(source=SOURCE).select_related("category", "account")
     transfers = AccountTransfer.objects.filter(**near).exclude(pk__in=taken.exclude(transfer=None).values("transfer"))
     transfers = transfers.exclude(source=SOURCE).select_related("from_account", "to_account")
@@ -204,7 +235,7 @@ def proposals(rows):
         near_by = [
             row
             for row in by_money.get((one.account_id, direction, one.amount), [])
-            if abs(row.date - one.transaction_date) <= NEAR
+            if abs(row.date - one.transaction_date) <= links.NEAR
         ]
         if near_by:
             found[one.pk] = sorted(near_by, key=lambda row: abs(row.date - one.transaction_date))
@@ -214,22 +245,30 @@ def proposals(rows):
 def link(one, row, *, user=None):
     """Say that an entry or transfer in the books is this transaction, instead of posting it twice."""
     with transaction.atomic():
-        one = Transaction.objects.select_for_update().get(pk=one.pk)
+        row = type(row).objects.select_for_update(no_key=True).get(pk=row.pk)  # not binned, nor linked twice, meanwhile
+        one = links.hold([row], also=[one.pk]).get(one.pk)
+        if one is None:
+            raise ValidationError("Its statement was undone meanwhile.")
         if one.is_posted:
             raise ValidationError("It is posted or linked already; take that back first.")
+        links.refuse_frozen(one)
+        _refuse_proving(one)
         if row not in proposals([one]).get(one.pk, []):
             raise ValidationError("These two are not the same account, amount and days.")
         one.entry, one.transfer = (row, None) if isinstance(row, LedgerEntry) else (None, row)
         one.is_linked = True
+        links.forget([one.pk])
         return ledger.save(one, user, "Linked")
 
 
-def split(one, parts, *, user=None):
+def split(one, parts, *, user=None, mends=False):
     """Divide a debit over several tags: `parts` [(Tag, Decimal rupees, note)]; they add up to it. [] takes splits away."""
     with transaction.atomic():
         one = Transaction.objects.select_for_update().get(pk=one.pk)
         if one.is_posted:
             raise ValidationError("It is posted already; take that back first.")
+        if not mends:
+            links.refuse_frozen(one)
         if one.debit_amount is None:
             raise ValidationError("Only a debit is divided over tags.")
         if parts and sum(amount for _, amount, _ in parts) != one.debit_amount:

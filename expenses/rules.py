@@ -3,21 +3,23 @@
 Rules stand in an order and the first that fits decides: the tag comes from the first fitting rule that names a tag, the
 product from the first that names a product. All patterns are sought at once (Aho-Corasick, and RE2's set for regular
 expressions) in each distinct narration, so the cost grows with the text and not with the number of rules; the answers
-are those of trying one rule after another (`fits`).
+are those of trying one rule after another (`row_fits` and `text_fits`).
 
 RE2 has no backtracking: every pattern runs in time proportional to the narration, so no rule can hang an import.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import ahocorasick
+import numpy as np
 import re2
 
 CONTAINS, WORD, REGEX, ANY = "contains", "word", "regex", "any"
@@ -152,9 +154,8 @@ def row_fits(rule: Rule, amount: Decimal, mode: str, account: object) -> bool:
     )
 
 
-def fits(rule: Rule, narration: str, amount: Decimal, mode: str, account: object) -> bool:
-    """One rule against one row: what RuleSet answers for many at once."""
-    return row_fits(rule, amount, mode, account) and text_fits(rule, narration)
+#: A text that can overlap 12 digits between - / or space: digits alone, or digits that a separator sets apart.
+_IN_REFERENCE = re.compile(r"^\d+$|^\d{1,12}[-/ ]|[-/ ]\d{1,12}$|[-/ ]\d{12}[-/ ]")
 
 
 class RuleSet:
@@ -166,6 +167,18 @@ class RuleSet:
         self._automaton = self._build_automaton()
         self._regexes = [at for at, rule in enumerate(self.rules) if rule.kind == REGEX]
         self._set = self._build_set()
+
+    @cached_property
+    def reads_references(self) -> bool:
+        """Whether a rule may find something in a narration's reference (12 digits between - / or space)."""
+        texts = (folded(rule.pattern) for rule in self.rules if rule.kind in (CONTAINS, WORD))
+        return bool(self._regexes) or any(map(_IN_REFERENCE.search, texts))
+
+    def amount_bands(self, paise: np.ndarray) -> np.ndarray:
+        """A number for each amount such that no rule tells two of one number apart by their amounts."""
+        bounds = {bound for rule in self.rules for bound in (rule.min_amount, rule.max_amount) if bound is not None}
+        ordered = np.array(sorted(int(bound * 100) for bound in bounds), dtype=np.int64)
+        return np.searchsorted(ordered, paise, "left") + np.searchsorted(ordered, paise, "right")
 
     def _build_automaton(self) -> ahocorasick.Automaton | None:
         places: dict[str, list[int]] = {}
@@ -236,8 +249,3 @@ def _first(rules: list[Rule]) -> Ruled:
     if tag is None and product is None:
         return NOTHING
     return Ruled(tag.tag if tag else "", tag, product.product if product else "", product)
-
-
-def place_one_by_one(rules: Sequence[Rule], narration: str, amount: Decimal, mode: str, account: object) -> Ruled:
-    """The meaning of the rules, one after another on one row: what a preview shows, and what RuleSet is held to."""
-    return _first([rule for rule in rules if fits(rule, narration, amount, mode, account)])

@@ -9,27 +9,24 @@ import io
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
-from simple_history.utils import bulk_update_with_history
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from expenses import placing
-from expenses.categorise import Row
+from expenses import links, placing, storing
 from expenses.models import (
     PayeeId,
     ProductTag,
-    RejectedRow,
     Split,
     Statement,
     StatementMapping,
-    Tag,
     Transaction,
 )
-from expenses.narration import name_products, read_narration
 from expenses.statements import UnknownLayout, read_statement
+from ledger import faults
 from ledger import services as ledger
-from ledger.models import Account
-from lendbook.money import from_paise, plain
+from ledger.models import Account, Job
+from lendbook.money import plain
 
 STATEMENT_KINDS = (Account.Kind.BANK, Account.Kind.UPI, Account.Kind.CARD)
 
@@ -47,6 +44,10 @@ class Report:
     period: tuple | None = None
     gaps: list = field(default_factory=list)
     errors: list = field(default_factory=list)
+    rejected_rows: tuple = ()
+    layout: str = ""
+    opening_balance: object = None
+    closing_balance: object = None
     statement: Statement | None = None
 
     def as_document(self):
@@ -95,6 +96,10 @@ def _report(parsed, *, imported, duplicate, statement=None):
         period=parsed.period,
         gaps=[{"line": gap.line, "reason": gap.reason} for gap in parsed.gaps],
         errors=[{"line": row.line, "reason": row.reason} for row in parsed.rejected],
+        rejected_rows=parsed.rejected,
+        layout=parsed.layout,
+        opening_balance=parsed.opening_balance,
+        closing_balance=parsed.closing_balance,
         statement=statement,
     )
 
@@ -107,37 +112,54 @@ def _known_fingerprints(account, parsed):
 
 
 def import_statement(
-    account, content, *, file_name, user=None, layout=None, mapping=None, dates=None, job=None, on_progress=None
+    account,
+    content,
+    *,
+    file_name,
+    user=None,
+    layout=None,
+    mapping=None,
+    dates=None,
+    job=None,
+    on_progress=None,
+    finish=None,
 ):
     """Read, check, deduplicate, place and store a statement; returns the Report. The good rows come in, all or none.
 
     The same file twice adds nothing; overlapping statements add only what is new; two truly identical rows of one
-    statement both stay. `on_progress(done, total)` may raise to cancel; nothing then stays behind.
+    statement both stay. `on_progress(done, total)` may raise to cancel; nothing then stays behind. `finish(report)` is
+    called inside the transaction.
     """
     parsed = parse(account, content, layout=layout, mapping=mapping, dates=dates)
+    sha256 = hashlib.sha256(content).hexdigest()
     with transaction.atomic():
         Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # two uploads at once come one after another
-        sha256 = hashlib.sha256(content).hexdigest()
         earlier = Statement.objects.filter(account=account, sha256=sha256).exclude(state=Statement.State.UNDONE).first()
         if earlier:
-            return _report(parsed, imported=0, duplicate=len(parsed.frame), statement=earlier)
-        known = _known_fingerprints(account, parsed)
-        frame = parsed.frame[~parsed.frame["fingerprint"].isin(known)]
-        statement = _statement(account, parsed, len(frame), file_name, sha256, user, job)
-        RejectedRow.objects.bulk_create(
-            [
-                RejectedRow(statement=statement, line=row.line, reason=row.reason, cells=list(row.cells))
-                for row in parsed.rejected
-            ],
-            batch_size=1000,
-        )
-        _store_rows(statement, frame, on_progress)
-        _write_first_history(statement, user)
-        if mapping:
-            StatementMapping.objects.update_or_create(
-                account=account, defaults={"columns": mapping, "dates": dates or parsed.dates}
-            )
-    return _report(parsed, imported=len(frame), duplicate=len(parsed.frame) - len(frame), statement=statement)
+            report = _report(parsed, imported=0, duplicate=len(parsed.frame), statement=earlier)
+        else:
+            known = _known_fingerprints(account, parsed)
+            frame = parsed.frame[~parsed.frame["fingerprint"].isin(known)]
+            statement = _statement(account, parsed, len(frame), file_name, sha256, user, job)
+            storing.store_rejected(statement, parsed)
+            if len(frame):
+                storing.store(statement, frame, user=user, on_progress=on_progress)
+            if mapping:
+                StatementMapping.objects.update_or_create(
+                    account=account, defaults={"columns": mapping, "dates": dates or parsed.dates}
+                )
+            duplicate = len(parsed.frame) - len(frame)
+            report = _report(parsed, imported=len(frame), duplicate=duplicate, statement=statement)
+            transaction.on_commit(lambda: _after_import(account.book, user))
+        if finish:
+            finish(report)
+    return report
+
+
+def _after_import(book, user):
+    from expenses import work  # which knows this module
+
+    work.after_import(book, user=user)
 
 
 def _statement(account, parsed, imported, file_name, sha256, user, job):
@@ -148,6 +170,7 @@ def _statement(account, parsed, imported, file_name, sha256, user, job):
         file_name=ledger.clean_text(file_name)[:200],
         sha256=sha256,
         layout=parsed.layout,
+        headers=list(parsed.headers),
         state=Statement.State.IMPORTED,
         job=job,
         rows_in=parsed.rows_in,
@@ -166,74 +189,6 @@ def _statement(account, parsed, imported, file_name, sha256, user, job):
     return ledger.save(statement, user, "Imported")
 
 
-def _store_rows(statement, frame, on_progress):
-    """Name, place and store the fresh rows of a statement."""
-    book, account = statement.book, statement.account
-    distinct = {text: read_narration(text) for text in frame["narration"].unique()}
-    narrations = [distinct[text] for text in frame["narration"]]
-    ids = {narration.upi_id for narration in distinct.values() if narration.upi_id}
-    known = dict(PayeeId.objects.filter(book=book, upi_id__in=ids).values_list("upi_id", "product"))
-    products, new = name_products(narrations, known)
-    PayeeId.objects.bulk_create(
-        [PayeeId(book=book, upi_id=upi_id[:120], product=product[:120]) for upi_id, product in new.items()],
-        batch_size=1000,
-        ignore_conflicts=True,
-    )
-    knowledge = placing.Knowledge(book)
-    columns = zip(*(frame[name].tolist() for name in _COLUMNS), narrations, products, strict=True)
-    fresh, done, total = [], 0, len(frame)
-    for line, day, text, value_date, reference, debit, credit, balance, fingerprint, narration, product in columns:
-        fresh.append(
-            Transaction(
-                book=book,
-                account=account,
-                statement=statement,
-                line=line,
-                transaction_date=day,
-                value_date=value_date,
-                narration=text,
-                reference=reference[:200],
-                debit_amount=from_paise(debit) if debit else None,
-                credit_amount=from_paise(credit) if credit else None,
-                closing_balance=None if balance is None or balance != balance else from_paise(balance),
-                fingerprint=fingerprint,
-                mode=narration.mode,
-                product=product[:120],
-                upi_id=narration.upi_id[:120],
-            )
-        )
-    debits = [one for one in fresh if one.debit_amount is not None]
-    rows = [Row(one.narration, one.product, one.debit_amount, one.mode, account.pk) for one in debits]
-    for one, placement in zip(debits, knowledge.place(rows), strict=True):
-        placing.take(one, placement, knowledge)
-    for start in range(0, total, _BATCH):
-        Transaction.objects.bulk_create(fresh[start : start + _BATCH], batch_size=_BATCH)
-        done += len(fresh[start : start + _BATCH])
-        if on_progress:
-            on_progress(done, total)
-
-
-_BATCH = 2000
-_COLUMNS = (
-    "line", "transaction_date", "narration", "value_date", "reference", "debit", "credit", "balance", "fingerprint",
-)  # fmt: skip
-
-
-def _write_first_history(statement, user):
-    """The first history row of each transaction, in one statement: bulk_create writes none."""
-    History = Transaction.history.model
-    table, of = History._meta.db_table, Transaction._meta.db_table
-    quote = connection.ops.quote_name
-    columns = [field.column for field in Transaction._meta.concrete_fields]
-    names = ", ".join(quote(column) for column in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""INSERT INTO {quote(table)} ({names}, history_date, history_change_reason, history_type, history_user_id)
-                SELECT {names}, %s, 'Imported', '+', %s FROM {quote(of)} WHERE statement_id = %s""",
-            [connection.ops.adapt_datetimefield_value(timezone.now()), user and user.pk, statement.pk],
-        )
-
-
 def undo_statement(statement, *, user=None):
     """Take a statement's transactions out again, whole; returns how many. Twice is once.
 
@@ -243,15 +198,36 @@ def undo_statement(statement, *, user=None):
         statement = Statement.objects.select_for_update().get(pk=statement.pk)
         if statement.state == Statement.State.UNDONE:
             return 0
+        faults.refuse(statement.book_id, faults.STATEMENT, statement.pk, f"The statement {statement}")
         rows = statement.transactions.all()
+        links.leave(rows, user)
         posted = (rows.filter(entry__isnull=False) | rows.filter(transfer__isnull=False)).count()
         if posted:
             raise ValidationError(f"{posted} of its rows are posted to the day book; take those back first.")
-        count = rows.count()
-        rows.delete()
+        count = storing.take_out(statement, user=user)
         statement.state, statement.undone_at = Statement.State.UNDONE, timezone.now()
         ledger.save(statement, user, "Undone")
+        told = {"undone": f"{count:,} rows were taken out."}
+        for job in Job.objects.filter(pk=statement.job_id, state=Job.State.DONE):
+            Job.objects.filter(pk=job.pk).update(state=Job.State.UNDONE, result={**job.result, **told})
     return count
+
+
+def rejected_of(parsed):
+    """(headers, rows) of a ParsedStatement's rejected rows with their reasons, to be mended and sent again."""
+    rows = ((row.line, row.reason, cells) for row, cells in zip(parsed.rejected, parsed.mendable(), strict=True))
+    return _to_mend(parsed.headers, rows)
+
+
+def rejected_of_statement(statement):
+    """The same of a statement that was imported."""
+    rows = statement.rejected_rows.values_list("line", "reason", "cells")
+    return _to_mend(statement.headers, rows.iterator())
+
+
+def _to_mend(headers, rows):
+    """The reason stands first: in a row of too many fields it would lie under another column's name."""
+    return ["Reason", *headers], ([f"Line {line}: {reason}", *cells] for line, reason, cells in rows)
 
 
 # ------------------------------------------------------------------------------------------------ corrections
@@ -262,15 +238,33 @@ def settle(one, tag, *, user=None, whole_payee=False):
 
     Returns how many rows have it now because of this.
     """
-    if tag.book_id != one.book_id:
-        raise ValidationError("There is no such tag in this book.")
     with transaction.atomic():
-        one = Transaction.objects.select_for_update().get(pk=one.pk)
-        one.tag, one.decided_by, one.confidence, one.why, one.is_confirmed = tag, "manual", 100, "set by hand", True
-        ledger.save(one, user, f"Tagged {tag}")
+        settle_all([one], tag, user=user)
         if not (whole_payee and one.product):
             return 1
         return 1 + remember(one.book, one.product, tag, user=user)
+
+
+def settle_all(rows, tag, *, user=None):
+    """Give debits of one book their tag for good. Raises ValidationError where one is posted as it stands."""
+    book = rows[0].book
+    if tag.book_id != book.pk:
+        raise ValidationError("There is no such tag in this book.")
+    with transaction.atomic():
+        placing.lock(book)
+        found = Transaction.objects.select_for_update().filter(book=book).in_bulk([one.pk for one in rows])
+        locked = list(found.values())
+        if any(one.debit_amount is None for one in locked):
+            raise ValidationError("Only a debit has a tag.")
+        if fixed := sum(one.is_fixed for one in locked):
+            words = "It is" if len(locked) == 1 else f"{fixed} of them are"
+            raise ValidationError(f"{words} posted to the day book; take that back there first.")
+        for one in locked:
+            one.tag, one.decided_by, one.confidence, one.why, one.is_confirmed = tag, "manual", 100, "set by hand", True
+        placing.store(locked, _SETTLED, user=user, reason=f"Tagged {tag}")
+
+
+_SETTLED = ("tag_id", "decided_by", "confidence", "why", "is_confirmed")
 
 
 def rename_payee(one, product, *, user=None):
@@ -279,26 +273,16 @@ def rename_payee(one, product, *, user=None):
     if not product:
         raise ValidationError("The payee needs a name.")
     with transaction.atomic():
-        rows = (
-            Transaction.objects.filter(book=one.book, upi_id=one.upi_id)
-            if one.upi_id
-            else Transaction.objects.filter(pk=one.pk)
-        )
+        placing.lock(one.book)
+        rows = Transaction.objects.filter(book=one.book)
+        rows = rows.filter(upi_id=one.upi_id) if one.upi_id else rows.filter(pk=one.pk)
         rows = list(rows.exclude(product=product))
         for row in rows:
-            row.product = product
+            row.product, row.own_product = product, ""
         if one.upi_id:
             PayeeId.objects.update_or_create(book=one.book, upi_id=one.upi_id, defaults={"product": product})
-        if rows:
-            bulk_update_with_history(
-                rows,
-                Transaction,
-                ["product"],
-                batch_size=1000,
-                default_user=user,
-                default_change_reason=f"Payee {product}"[:100],
-            )
-        placing.replace_tags(Transaction.objects.filter(book=one.book, product=product), user=user)
+        placing.store(rows, ("product", "own_product"), user=user, reason=f"Payee {product}")
+        placing.replace_tags(placing.debits_of(one.book, [product]), user=user)
     return len(rows)
 
 
@@ -307,18 +291,11 @@ def merge_tags(tag, into, *, user=None):
     if tag.pk == into.pk or tag.book_id != into.book_id:
         raise ValidationError("Choose another tag of this book to merge into.")
     with transaction.atomic():
+        placing.lock(tag.book)
         rows = list(Transaction.objects.filter(tag=tag))
         for row in rows:
             row.tag = into
-        if rows:
-            bulk_update_with_history(
-                rows,
-                Transaction,
-                ["tag"],
-                batch_size=1000,
-                default_user=user,
-                default_change_reason=f"{tag} is {into}"[:100],
-            )
+        placing.store(rows, ("tag_id",), user=user, reason=f"{tag} is {into}")
         for owner in (*tag.product_tags.all(), *tag.rules.all()):
             owner.tag = into
             ledger.save(owner, user, f"{tag} is {into}")
@@ -333,16 +310,45 @@ def merge_tags(tag, into, *, user=None):
 
 def remember(book, product, tag, *, user=None, source=ProductTag.Source.STAFF):
     """Remember a payee's tag, let rules that say otherwise leave him alone, and retag his untouched rows; returns how many."""
+    return remember_all(book, {product: tag}, user=user, source=source)
+
+
+def remember_all(book, tags, *, user=None, source=ProductTag.Source.STAFF):
+    """Remember {product: Tag} and retag the payees' untouched rows; returns how many changed. A second call changes none.
+
+    Where staff says so, rules that say otherwise leave the payees alone; an LLM's answer stands behind all that staff said.
+    """
     with transaction.atomic():
-        placing.except_from_rules(book, product, tag, user=user)
-        known = ProductTag.objects.filter(book=book, product=product).first() or ProductTag(book=book, product=product)
-        known.tag, known.source = tag, source
-        ledger.save(known, user, f"Tagged {tag}")
-        return placing.replace_tags(Transaction.objects.filter(book=book, product=product), user=user)
+        placing.lock(book)
+        if source == ProductTag.Source.STAFF:
+            placing.except_from_rules(book, tags, user=user)
+        known = {one.product: one for one in ProductTag.objects.filter(book=book) if one.product in tags}
+        if source != ProductTag.Source.STAFF:
+            tags = {product: tag for product, tag in tags.items() if product not in known}
+            known = {}
+        new = [ProductTag(book=book, product=name, tag=tags[name], source=source) for name in tags.keys() - known]
+        changed = [one for one in known.values() if (one.tag_id, one.source) != (tags[one.product].pk, source)]
+        for one in changed:
+            one.tag, one.source, one.updated_at = tags[one.product], source, timezone.now()
+        kept = {"default_user": user, "default_change_reason": "Tagged", "batch_size": 900}
+        if new:
+            bulk_create_with_history(new, ProductTag, **kept)
+        if changed:
+            bulk_update_with_history(changed, ProductTag, ["tag", "source", "updated_at"], **kept)
+        return placing.replace_tags(placing.debits_of(book, tags), user=user)
 
 
-def import_product_tags(book, content, *, user=None):
-    """Take corrections in bulk from CSV (Product, Tag), as if staff had settled each payee; returns a document."""
+@dataclass
+class ProductTags:
+    """What a CSV file (Product, Tag) says: {product: Tag}, and [{line, reason}] of what cannot be taken."""
+
+    tags: dict = field(default_factory=dict)
+    errors: list = field(default_factory=list)
+    rows_in: int = 0
+
+
+def read_product_tags(book, content):
+    """The ProductTags of a CSV file (Product, Tag). Raises ValidationError where it is none."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -350,34 +356,28 @@ def import_product_tags(book, content, *, user=None):
     if "\x00" in text:
         raise ValidationError("The file holds NUL bytes; it is no CSV.")
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = [name.strip().casefold() for name in next(reader, [])]
+    try:
+        lines = [(reader.line_num, cells) for cells in reader]
+    except csv.Error:  # a cell of more than 128 KB
+        raise ValidationError('The file is no CSV of payees: a cell in it has no end. Look for a single ".') from None
+    header = [name.strip().casefold() for name in lines[0][1]] if lines else []
     if header[:2] != ["product", "tag"]:
         raise ValidationError("The first line must be: Product,Tag")
     tags = {tag.name.casefold(): tag for tag in placing.tags_of(book)}
-    good, errors, rows_in = {}, [], 0
-    for line in reader:
+    found = ProductTags()
+    for number, line in lines[1:]:
         if not any(cell.strip() for cell in line):
             continue
-        rows_in += 1
+        found.rows_in += 1
         product, tag = (*(cell.strip() for cell in line[:2]), "", "")[:2]
         product = " ".join(product.upper().split())
         if not product or len(product) > 120:
-            errors.append({"line": reader.line_num, "reason": "Product is empty or longer than 120 letters."})
+            found.errors.append({"line": number, "reason": "Product is empty or longer than 120 letters."})
         elif tag.casefold() not in tags:
-            errors.append({"line": reader.line_num, "reason": f"There is no tag '{tag[:40]}' in {book}."})
+            found.errors.append({"line": number, "reason": f"There is no tag '{tag[:40]}' in {book}."})
         else:
-            good[product] = tags[tag.casefold()]
-    changed = 0
-    with transaction.atomic():
-        for product, tag in good.items():
-            changed += remember(book, product, tag, user=user)
-    return {
-        "rows_in": rows_in,
-        "imported": rows_in - len(errors),
-        "rejected": len(errors),
-        "retagged": changed,
-        "errors": errors,
-    }
+            found.tags[product] = tags[tag.casefold()]
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ export
@@ -411,12 +411,3 @@ def export_rows(book, first=None, last=None):
             "why": one.why if debit else None,
             "posted": one.is_posted,
         }
-
-
-def tag_named(book, name):
-    """The book's Tag of that name, letter case aside. Raises ValidationError."""
-    placing.tags_of(book)
-    tag = Tag.objects.filter(book=book, name__iexact=name.strip()).first()
-    if tag is None:
-        raise ValidationError(f"There is no tag '{name[:40]}' in {book}.")
-    return tag

@@ -1,8 +1,19 @@
-"""Training a book's categoriser: on confirmed rows only, never on the machine's own guesses. Runs in the worker."""
+"""Training a book's categoriser: on confirmed rows only, never on the machine's own guesses.
+
+A process of its own trains: neither the web nor the worker ever holds scikit-learn.
+"""
+
+import json
+import subprocess
+import sys
+
+from django.conf import settings
 
 from expenses import learning, placing
 from expenses.models import ProductTag, Transaction
 from expenses.narration import read_narration
+
+SECONDS = 540  # ends before the worker would end its task
 
 
 def examples_of(book):
@@ -22,10 +33,19 @@ def examples_of(book):
     ]
 
 
+def learn_apart(examples, path):
+    """Train on learning.Examples in a process of its own, which writes the model whole to `path`, or nothing."""
+    lines = "".join(json.dumps([*example.narration, example.tag]) + "\n" for example in examples)
+    command = [sys.executable, "-m", "expenses.learning", str(path)]
+    subprocess.run(
+        command, input=lines, text=True, encoding="utf-8", cwd=settings.BASE_DIR, timeout=SECONDS, check=True
+    )
+
+
 def train(book, *, user=None):
     """Train, save whole, and place the untouched rows anew; returns {examples, changed}. A second run learns the same."""
     examples = examples_of(book)
     if examples:
-        learning.save(learning.train(examples), placing.model_path(book.pk))
+        learn_apart(examples, placing.model_path(book.pk))
     changed = placing.replace_tags(Transaction.objects.filter(book=book), user=user, reason="Learned")
     return {"book": book.slug, "examples": len(examples), "changed": changed}

@@ -23,6 +23,7 @@ from ledger.models import (
     DayClose,
     DayCloseCount,
     DaySeen,
+    Fault,
     Job,
     LedgerEntry,
     PaymentModeAccount,
@@ -72,6 +73,7 @@ register(DayClose)
 register(DayCloseCount, book="day_close__book")
 register(DaySeen, agents_own=lambda user: Q(user=user))
 register(Job, agents_own=lambda user: Q(created_by=user))
+register(Fault)
 
 
 def roles(user):
@@ -128,6 +130,11 @@ def visible(rows, user, book=None):
     return queryset.filter(rule)
 
 
+def path_of(model):
+    """The lookup path from a model to its book, as it is registered; None where it lies in none."""
+    return _RULES[model][0] if model in _RULES else None
+
+
 def book_of(row):
     """The book a row lies in, along the path its model is registered with."""
     path = _RULES[type(row)][0]
@@ -154,6 +161,8 @@ def book_named(user, slug):
 
 def get_visible(rows, user, book=None, **lookup):
     """The one visible row of `lookup`, or Http404: what is foreign does not exist."""
+    if any("\x00" in str(value) for value in lookup.values()):  # PostgreSQL cannot be asked with a NUL
+        raise Http404("There is no such page here.")
     try:
         return visible(rows, user, book).get(**lookup)
     except (visible(rows, user).model.DoesNotExist, ValidationError, ValueError, OverflowError, TypeError):

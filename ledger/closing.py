@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from ledger import daybook, services
+from ledger import daybook, faults, services
 from ledger.models import Account, Category, DayClose, DayCloseCount, Direction
 from lendbook.money import ZERO, money_fault
 
@@ -48,6 +48,8 @@ def close_day(book, date, *, user=None, counts=(), note=""):
         raise ValidationError(f"{date:%d-%m-%Y} has not come yet; a day is closed when it is counted.", code="future")
     if book.begins_on and date < book.begins_on:
         raise ValidationError(f"The book begins on {book.begins_on:%d-%m-%Y}.", code="early")
+    for fault in faults.freezing(book.pk, faults.DAYS).filter(first_date__lte=date)[:1]:
+        raise faults.Frozen(f"{fault.first_date:%d-%m-%Y}", fault)
     expected = daybook.account_balances(book, date)
     close = DayClose(book=book, date=date, note=services.clean_text(note), closed_by=user)
     services.save(close, user)

@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ledger import days
+from ledger import days, faults
 from ledger.models import (
     AccountDay,
     AccountMonth,
@@ -60,7 +60,7 @@ def record_changes(book_id, dates):
 
     The close is read after the change was written, under share_book's lock: either the closer waits for this writer
     and sees what it wrote, or this writer sees the close.
-    Raises ClosedDay; the caller's transaction must then roll back.
+    Raises ClosedDay, or Frozen for days that a fault has made read-only; the caller's transaction must then roll back.
     """
     dates = set(dates)
     if not dates:
@@ -74,6 +74,7 @@ def record_changes(book_id, dates):
     closed = [date for date in dates if date is not None and book.is_closed_on(date)]
     if closed:
         raise ClosedDay(min(closed), book.closed_through)
+    faults.refuse_days(book_id, dates)
     transaction.on_commit(functools.partial(wake_worker, book_id))
 
 

@@ -208,10 +208,12 @@ class _Shop:
             count = closing.Count(self.cash, counted, _notes(counted))
             close = closing.close_day(self.book, date, user=self.scene.people[Role.STAFF], counts=[count])
             closed_at = datetime.combine(date, time(20, 30), self.zone)
-            DayClose.objects.filter(pk=close.pk).update(closed_at=closed_at)
+            close.closed_at = closed_at
+            services.save(close, self.scene.people[Role.STAFF], fields=["closed_at"])
             if number < len(dates) - 1:
-                closing.sign_close(close, user=self.scene.people[Role.OWNER])
-                DayClose.objects.filter(pk=close.pk).update(signed_at=closed_at + timedelta(hours=1))
+                close = closing.sign_close(close, user=self.scene.people[Role.OWNER])
+                close.signed_at = closed_at + timedelta(hours=1)
+                services.save(close, close.signed_by, fields=["signed_at"])
         self.book.refresh_from_db()
 
     def mend(self):

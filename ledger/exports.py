@@ -11,7 +11,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import FileResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from import_export import fields, resources, widgets
 
 from ledger import origins
@@ -112,9 +112,12 @@ def table_response(name, headers, rows, kind):
     if kind == "xlsx":
         file = xlsx_file(headers, rows)
         return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[kind])
-    response = StreamingHttpResponse(_in_chunks(csv_lines(headers, rows)), content_type=CONTENT_TYPES[kind])
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return attachment(_in_chunks(csv_lines(headers, rows)), CONTENT_TYPES[kind], name, of=StreamingHttpResponse)
+
+
+def attachment(content, content_type, name, *, of=HttpResponse):
+    """A download under this name, which is ours and never a request's."""
+    return of(content, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 # ------------------------------------------------------------------------------------------------ CSV
@@ -123,7 +126,7 @@ def table_response(name, headers, rows, kind):
 def csv_lines(headers, rows):
     """The lines of a CSV file (str, with line ends), a mark before the first so that Excel reads UTF-8."""
     writer = csv.writer(_Echo())
-    yield "\ufeff" + writer.writerow(headers)
+    yield "\ufeff" + writer.writerow([_csv_cell(name) for name in headers])  # an upload's own names may come back here
     for row in rows:
         yield writer.writerow([_csv_cell(value) for value in row])
 
@@ -166,7 +169,7 @@ def xlsx_file(headers, rows, title="Lendbook"):
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title[:31])
     sheet.freeze_panes = "A2"
-    sheet.append(headers)
+    sheet.append([_xlsx_cell(sheet, name) for name in headers])
     for row in rows:
         sheet.append([_xlsx_cell(sheet, value) for value in row])
     file = tempfile.TemporaryFile()  # noqa: SIM115  (whoever sends it closes it)
@@ -177,12 +180,13 @@ def xlsx_file(headers, rows, title="Lendbook"):
 
 def _xlsx_cell(sheet, value):
     from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     if value is None or value == "":
         return None
     cell = WriteOnlyCell(sheet)
     if isinstance(value, str):
-        cell.value = disarmed(value)
+        cell.value = ILLEGAL_CHARACTERS_RE.sub("", disarmed(value))  # a vertical tab of some bank would stop the export
         cell.data_type = "s"  # openpyxl takes any text with = at its head for a formula
     elif isinstance(value, datetime):
         cell.value, cell.number_format = _on_the_clock(value), "dd-mm-yyyy hh:mm"

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model, password_validation
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from ledger import daybook, services
+from ledger import daybook, followers, services
 from ledger.models import (
     Account,
     AccountTransfer,
@@ -22,6 +22,7 @@ from ledger.models import (
 
 # Closing a day posts its differences to these two by name.
 KEPT_CATEGORIES = {"Cash Short": "spent", "Cash Excess": "received"}
+_TOLD = 900  # entries at once
 
 
 @transaction.atomic
@@ -42,7 +43,18 @@ def save_category(category, *, user=None):
         kept = (was.name, KEPT_CATEGORIES[was.name], True)
         if kept != (category.name, category.direction, category.is_active):
             raise ValidationError(f"'{was.name}' stays as it is: closing a day posts its differences there.")
-    return services.save(category, user)
+    services.save(category, user)
+    if was is not None and was.direction != category.direction:
+        _tell_of_entries(category, user)
+    return category
+
+
+def _tell_of_entries(category, user):
+    """Tell those who follow the category's entries: what was received is spent now, or the other way round."""
+    standing = LedgerEntry.objects.filter(category=category, deleted_at=None, reversed_at=None, reversal_of=None)
+    pks = list(standing.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(pks), _TOLD):
+        followers.tell(list(LedgerEntry.objects.filter(pk__in=pks[start : start + _TOLD])), user)
 
 
 @transaction.atomic

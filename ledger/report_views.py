@@ -7,7 +7,8 @@ day. `parent_membership_id` is the book's id.
 Amounts are exact: numeric(20,2) on PostgreSQL; on SQLite, which has no exact decimal, text with two places ("-12.50").
 To sum those there: SUM(CAST(REPLACE(amount, '.', '') AS INTEGER)) gives whole paise.
 
-The views are no migration's: they are taken down before a migration touches a table under them, and put up after.
+The views are no migration's: they are taken down before a migration touches a table under them, and put up after, with
+the right of the reporting role (settings.REPORTS_ROLE) to read them.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connections
 from django.db.models.signals import post_migrate, pre_migrate
 
@@ -35,18 +37,21 @@ class Views:
         post_migrate.connect(self._after_migrate, sender=sender, weak=False)
 
     def _before_migrate(self, sender, using, plan=(), **kwargs):
-        """Only where a table under them changes: a dropped view loses the rights that were granted on it."""
+        """Only where a table under them changes: a dropped view loses the rights that others granted on it."""
         if any(migration.app_label in self.under for migration, _ in plan):
             self.drop(using)
 
     def _after_migrate(self, sender, using, **kwargs):
         """Put the views up where they are missing; an app migrated back to an older state has none."""
         connection = connections[using]
-        with connection.cursor() as cursor:
-            found = {table.name for table in connection.introspection.get_table_list(cursor)}
-        if not found.issuperset(self.names) and self._is_at_newest(connection):
+        if not self.found(connection).issuperset(self.names) and self._is_at_newest(connection):
             self.drop(using)
             self.create(using)
+
+    def found(self, connection):
+        """The names that stand in the database."""
+        with connection.cursor() as cursor:
+            return {table.name for table in connection.introspection.get_table_list(cursor)}
 
     def _is_at_newest(self, connection):
         from django.db.migrations.loader import MigrationLoader
@@ -63,8 +68,16 @@ class Views:
     def create(self, using="default"):
         connection = connections[using]
         with connection.cursor() as cursor:
+            readers = self._readers(cursor) if connection.vendor == "postgresql" else []
             for name, query in self.queries(connection.vendor).items():
                 cursor.execute(f"CREATE VIEW {name} AS {query}")
+                for reader in readers:
+                    cursor.execute(f"GRANT SELECT ON {name} TO {connection.ops.quote_name(reader)}")
+
+    def _readers(self, cursor):
+        """The role that deploy/grafana/role.sql makes, where somebody made it: it reads every view, and only these."""
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = %s", [settings.REPORTS_ROLE])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def rupees(vendor, paise, name):
@@ -72,7 +85,8 @@ def rupees(vendor, paise, name):
     if vendor == "postgresql":
         return f"CAST(({paise}) / 100::numeric AS numeric(20, 2)) AS {name}"
     sign = f"CASE WHEN ({paise}) < 0 THEN '-' ELSE '' END"
-    return f"printf('%s%d.%02d', {sign}, abs({paise}) / 100, abs({paise}) % 100) AS {name}"
+    text = f"printf('%s%d.%02d', {sign}, abs({paise}) / 100, abs({paise}) % 100)"
+    return f"CASE WHEN ({paise}) IS NOT NULL THEN {text} END AS {name}"
 
 
 def _queries(vendor):

@@ -4,6 +4,7 @@ One declaration for both ways: admin and pages export with EntryResource, and th
 its cells with the same widgets, so that an exported file can be imported again.
 """
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -21,7 +22,8 @@ CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-_LIVE_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+# What spreadsheets begin a formula, a command or a new cell with; they skip blanks before it, and take full-width signs.
+_LIVE = re.compile(r"[\t\r\n]|[\s\ufeff\u200b\x00-\x1f]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
 
 # How banks, tally sheets and other programs call the two directions.
 _DIRECTIONS = {
@@ -33,8 +35,8 @@ _DIRECTIONS = {
 
 
 def disarmed(text):
-    """Text that no spreadsheet takes for a formula: = + - @ at its head get an apostrophe before them."""
-    return f"'{text}" if text.startswith(_LIVE_SIGNS) else text
+    """Text that no spreadsheet takes for a formula: = + - @ and their like at its head get an apostrophe before them."""
+    return f"'{text}" if _LIVE.match(text) else text
 
 
 class TextWidget(widgets.Widget):
@@ -42,7 +44,7 @@ class TextWidget(widgets.Widget):
 
     def clean(self, value, row=None, **kwargs):
         text = text_of(value)
-        return text[1:] if text.startswith("'") and text[1:].startswith(_LIVE_SIGNS) else text
+        return text[1:] if text.startswith("'") and _LIVE.match(text[1:]) else text
 
     def render(self, value, obj=None, **kwargs):
         return disarmed("" if value is None else str(value))

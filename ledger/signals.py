@@ -1,14 +1,14 @@
 """Three receivers that record which day of which book a change touched; the work itself is daybook's.
 
-They run in the transaction of the change (models.MovesDays). bulk_create and queryset.update send no signals:
+They run in the transaction of the change (models.books.MovesDays). bulk_create and queryset.update send no signals:
 services' bulk paths record their days themselves.
 """
 
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
-from ledger import daybook
-from ledger.models import Account, AccountTransfer, Book, Category, DayChange, LedgerEntry
+from ledger import daybook, faults
+from ledger.models import Account, AccountTransfer, Book, Category, DayChange, LedgerEntry, Movement
 from lendbook.money import ZERO
 
 # The fields of each model whose change moves a figure of a day.
@@ -56,6 +56,8 @@ def record_saved(sender, instance, raw=False, **kwargs):
         was, now = instance._was, _counted(instance)
         if was != now:
             _record(sender, instance.pk, [place for place in (was, now) if place], raw=raw)
+        elif isinstance(instance, Movement) and not raw:
+            faults.refuse_days(instance.book_id, [instance.date])  # no figure changes, but the day is read-only
 
 
 @receiver(post_delete)

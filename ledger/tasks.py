@@ -3,7 +3,7 @@
 from django.core.management import call_command
 from django.utils import timezone
 
-from ledger import daybook, jobs
+from ledger import daybook, jobs, tries
 from ledger.imports import wizard
 from ledger.models import Heartbeat
 
@@ -27,6 +27,7 @@ def run_job(pk):
 
 
 def clear_sessions():
-    """Daily: delete expired sessions, and uploads that no import claims. A second run finds none."""
+    """Daily: delete expired sessions, counted tries, and uploads that no import claims. A second run finds none."""
     call_command("clearsessions")
+    tries.sweep()
     wizard.sweep_files()

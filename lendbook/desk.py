@@ -20,11 +20,13 @@ SETTINGS = (
     ("Categories", "What entries are for, and whether it came or went", "admin:ledger_category_changelist", access.READ),
     ("Payment modes", "Into which account each mode pays", "admin:ledger_paymentmodeaccount_changelist", access.READ),
     ("People", "Who works in this book, and as what", "admin:ledger_bookmember_changelist", access.READ),
+    ("Record", "Who saw, downloaded, exported and changed what", "record", access.MANAGE),
     ("This book", "Its name, time zone and first day", "admin:ledger_book_changelist", access.MANAGE),
     ("Customers", "Whom the book lends to, their routes and agents", "admin:trackers_customer_changelist", access.POST),
     ("Trackers", "Skipped weekdays, holidays, approvals, what posts to the day book", "trackers:settings", access.MANAGE),
     ("Workbook template", "What new trackers look like: Lendbook’s workbook or your own", "trackers:template", access.MANAGE),
     ("Tags and rules", "How expenses are placed", "expenses:tags", access.READ),
+    ("Backups", "How old the newest is, a backup now, and archives to take away", "backups", access.MANAGE),
     ("Tally's names", "What accounts and categories are called in Tally", "ledger:tally_names", access.READ),
 )  # fmt: skip
 

@@ -1,7 +1,6 @@
 """The home page of a book: what today brought in and cost, what waits to be done, and the last thirty days."""
 
 from datetime import timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.shortcuts import redirect
@@ -9,18 +8,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from ledger import access, daybook
+from ledger import access, daybook, faults
 from ledger.charts import Point, chart
 from ledger.models import DayChange, DayClose, LedgerEntry
 from ledger.pages import book_page, page
 from ledger.views.closing import unclosed_days
 from ledger.views.day_book import entries_address
+from lendbook.backups import make
 
 DAYS_SHOWN = 30
-BACKUP_OLD = timedelta(days=2)
 
 # Functions (book, user) -> [(text, address, chip)] of the other apps' lines; a chip is "", "act" or "fault".
-LINES = ("trackers.portfolio.home_lines", "expenses.dashboard.home_lines")
+LINES = ("trackers.portfolio.home_lines", "trackers.disputes.home_lines", "expenses.dashboard.home_lines")
 
 
 @book_page(access.READ, access.POST)
@@ -62,6 +61,9 @@ def home(request, book):
 def _to_do(book, user):
     """[(text, address, chip)] of what somebody should do next; empty when all is done."""
     lines = []
+    if count := faults.standing(book).count():
+        text = f"{count:,} {'fault' if count == 1 else 'faults'} found in the books"
+        lines.append((text, reverse("faults", args=(book.slug,)), "fault"))
     today = book.today()
     open_days = [row for row in unclosed_days(book) if row.date < today]
     if open_days and access.may(user, book, access.CLOSE):
@@ -77,16 +79,18 @@ def _to_do(book, user):
         text = f"{count} {'close waits' if count == 1 else 'closes wait'} for your signature"
         lines.append((text, reverse("ledger:closes", args=(book.slug,)), "act"))
     if access.may(user, book, access.MANAGE):
-        lines.append(_backup_line())
+        lines.append(_backup_line(book))
     return lines
 
 
-def _backup_line():
-    """How old the newest backup of this instance is."""
-    newest = max((path.stat().st_mtime for path in Path(settings.DATA_DIR, "backups").glob("*")), default=None)
+def _backup_line(book):
+    """How old the newest backup of this instance is, or why the last one failed."""
+    where = reverse("backups", args=(book.slug,))
+    newest = next(iter(make.archives()), None)
+    if make.fault():
+        return ("The last backup failed", where, "fault")
     if newest is None:
-        return ("No backup yet", "", "act")
-    age = timezone.now() - timezone.datetime.fromtimestamp(newest, timezone.get_current_timezone())
-    days = age.days
-    when = "today" if days == 0 else "yesterday" if days == 1 else f"{days} days old"
-    return (f"Backup {when}", "", "act" if age > BACKUP_OLD else "")
+        return ("No backup yet", where, "act")
+    days = (timezone.localdate() - timezone.localdate(newest.made_at)).days
+    when = "today" if days <= 0 else "yesterday" if days == 1 else f"{days} days old"
+    return (f"Backup {when}", where, "act" if timezone.now() - newest.made_at > make.OLD else "")

@@ -1,20 +1,22 @@
 """Logging in, throttled: too many wrong passwords for one login or from one address must wait.
 
-Counted in the cache that all web processes share, so that a restart or a second process forgets nothing.
+A try is counted before the password is looked at, where all web processes see it and a restart forgets nothing.
 """
 
-import hashlib
+import time
 
+from django.conf import settings
+from django.contrib.auth import logout
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.core.cache import cache
+from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 
-from ledger import access
+from ledger import access, tries
 
 WAIT_SECONDS = 15 * 60
 TRIES_PER_LOGIN, TRIES_PER_ADDRESS = 10, 100
+ASKS_PER_ADDRESS = 20
 
 
 def address_of(request):
@@ -24,31 +26,50 @@ def address_of(request):
 
 
 def _counters(login, request):
-    """(cache key, limit) of the two counters; people's names do not stand in the cache in clear."""
+    """(kind, name, limit) of the two counters."""
     for kind, name, limit in (
         ("login", login.strip().casefold(), TRIES_PER_LOGIN),
         ("address", address_of(request) if request else "", TRIES_PER_ADDRESS),
     ):
         if name:
-            yield f"tries:{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}", limit
+            yield kind, name, limit
 
 
-def is_throttled(login, request):
-    """Whether this login or address has used up its tries for now."""
-    return any(cache.get(key, 0) >= limit for key, limit in _counters(login, request))
+def take_a_try(login, request):
+    """Count a password about to be tried; whether it may be."""
+    return all(tries.take(*counter, WAIT_SECONDS) for counter in _counters(login, request))
 
 
-@receiver(user_login_failed)
-def count_failure(sender, credentials, request=None, **kwargs):
-    for key, _ in _counters(str(credentials.get("username", "")), request):
-        if not cache.add(key, 1, WAIT_SECONDS):
-            cache.incr(key)
+def may_ask(request):
+    """Whether this address may ask for a new password once more; it is counted."""
+    return tries.take("asks", address_of(request), ASKS_PER_ADDRESS, WAIT_SECONDS)
 
 
 @receiver(user_logged_in)
-def forget_failures(sender, request, user, **kwargs):
-    key, _ = next(_counters(user.get_username(), request))
-    cache.delete(key)
+def forget_tries(sender, request, user, **kwargs):
+    """The right password clears the login's count; the address keeps what others there tried."""
+    login, *address = _counters(user.get_username(), request)
+    tries.forget(*login[:2])
+    for kind, name, _ in address:
+        tries.give_back(kind, name)
+
+
+class IdleMiddleware:
+    """Logs out whoever works in a book and asked for nothing for IDLE_MINUTES: a counter is left unattended."""
+
+    SEEN = "seen_at"  # seconds since 1970, written into the session once a minute
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if access.works_in_the_office(request.user):
+            now, seen = int(time.time()), request.session.get(self.SEEN)
+            if seen is not None and now - seen > settings.IDLE_MINUTES * 60:
+                logout(request)
+            elif seen is None or now - seen >= 60:
+                request.session[self.SEEN] = now
+        return self.get_response(request)
 
 
 class LoginForm(AuthenticationForm):
@@ -66,6 +87,7 @@ class LoginForm(AuthenticationForm):
             raise ValidationError("This login works in no book. Ask the owner of your book to add you.", code="no_book")
 
     def clean(self):
-        if is_throttled(self.cleaned_data.get("username") or "", self.request):
+        name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if name and password and not take_a_try(name, self.request):
             raise ValidationError(self.error_messages["throttled"], code="throttled")
         return super().clean()

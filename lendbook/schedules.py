@@ -1,6 +1,6 @@
 """What the worker does by the clock: one table for all apps, written into django-q2's schedule after every migrate."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 from django.utils import timezone
 
@@ -8,8 +8,23 @@ from django.utils import timezone
 TABLE = {
     "Finish pending days": ("ledger.tasks.sweep", "I", 1),
     "Finish interrupted workbook saves": ("trackers.tasks.recover_workbooks", "I", 1),
+    "Add up the expenses": ("expenses.tasks.add_up", "I", 1),
+    "Back up": ("lendbook.backups.tasks.back_up_when_due", "H", None),
     "Clear expired sessions": ("ledger.tasks.clear_sessions", "D", None),
+    "Seal the record": ("lendbook.audit.take_in", "I", 1),
+    "Prune the record": ("lendbook.audit.prune", "D", None),
+    "Check the books": ("lendbook.tasks.verify_books", "D", None),
 }
+# Daily work that waits for the shop to be asleep; a machine that was off then does it when it comes up.
+AT = {"Check the books": time(2, 30)}
+
+
+def _first_run(name):
+    now = timezone.localtime()
+    if name not in AT:
+        return now + timedelta(seconds=5)
+    run = now.replace(hour=AT[name].hour, minute=AT[name].minute, second=0, microsecond=0)
+    return run if run > now else run + timedelta(days=1)
 
 
 def write(sender=None, **kwargs):
@@ -20,7 +35,7 @@ def write(sender=None, **kwargs):
         wanted = {"func": function, "schedule_type": kind, "minutes": minutes, "repeats": -1}
         found = Schedule.objects.filter(name=name).first()
         if found is None:
-            Schedule.objects.create(name=name, next_run=timezone.now() + timedelta(seconds=5), **wanted)
+            Schedule.objects.create(name=name, next_run=_first_run(name), **wanted)
         elif any(getattr(found, field) != value for field, value in wanted.items()):
             Schedule.objects.filter(name=name).update(**wanted)
     Schedule.objects.exclude(name__in=TABLE).filter(func__regex=r"^(ledger|trackers|expenses|lendbook)\.").delete()

@@ -17,6 +17,7 @@ INSTANCE = env.str("LENDBOOK_INSTANCE", "dev")
 PROD = INSTANCE == "prod"
 DATA_DIR = instance.make_folders(env.str("LENDBOOK_DATA_DIR", str(BASE_DIR / "instances")), INSTANCE)
 
+KEY_IS_GIVEN = bool(env.str("SECRET_KEY", ""))
 SECRET_KEY = env.str("SECRET_KEY", "") or instance.secret_key(DATA_DIR)
 DEBUG = env.bool("DEBUG", False)
 # Where `make run` listens.
@@ -28,6 +29,8 @@ _own_hosts = [] if PROD else ["127.0.0.1", "localhost", "[::1]", BIND]
 ALLOWED_HOSTS = [host.strip() for host in env.list("ALLOWED_HOSTS", default=_own_hosts)]
 CSRF_TRUSTED_ORIGINS = [origin.strip() for origin in env.list("CSRF_TRUSTED_ORIGINS", default=[])]
 PUBLIC_URL = env.str("LENDBOOK_PUBLIC_URL", "").rstrip("/")
+# Where a second copy of every backup goes, e.g. a USB disk.
+BACKUP_SECOND = env.str("LENDBOOK_BACKUP_SECOND", "")
 
 if PROD:
     if DEBUG:
@@ -40,7 +43,7 @@ if PROD:
         raise ImproperlyConfigured("prod needs its host names, and no *: set e.g. ALLOWED_HOSTS=books.example.in")
 
 # One .env may give its key to several instances; what one of them signs is worth nothing in another all the same.
-if env.str("SECRET_KEY", ""):
+if KEY_IS_GIVEN:
     SECRET_KEY = f"{SECRET_KEY}:{INSTANCE}"
 # Names what several instances may share, a Redis for example: the instance's name and a mark of its key.
 _own_name = f"lendbook-{INSTANCE}-{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:8]}"
@@ -65,12 +68,17 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "lendbook.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "lendbook.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lendbook.login.IdleMiddleware",
+    "lendbook.audit.AuditMiddleware",
+    "lendbook.second_factor.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -106,12 +114,14 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-64000;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32000;",
     }
     _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file, so that threads and processes share it
 else:
     _database["CONN_HEALTH_CHECKS"] = True  # a restarted server costs one reconnect, not one error page
     _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# The PostgreSQL role, made by deploy/grafana/role.sql, that may read the report views and nothing else.
+REPORTS_ROLE = env.str("LENDBOOK_REPORTS_ROLE", "lendbook_reports")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "")
@@ -162,6 +172,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+PASSWORD_RESET_TIMEOUT = 48 * 3600  # how long a link lives by which a person sets his password
+SECOND_FACTOR_COMPULSORY = PROD  # for owners and superusers
+# A session of somebody who works in a book ends after so many minutes without a request.
+IDLE_MINUTES = env.int("LENDBOOK_IDLE_MINUTES", 60)
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/"
 
@@ -193,6 +207,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 11 * 1024 * 1024
 SESSION_COOKIE_NAME = f"lendbook_{INSTANCE}_session"
 CSRF_COOKIE_NAME = f"lendbook_{INSTANCE}_csrf"
 LANGUAGE_COOKIE_NAME = f"lendbook_{INSTANCE}_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600

@@ -229,10 +229,3 @@ def _take_turn(book_form, account_lines, staff_lines):
         raise
     taken.unlink()
     return owner
-
-
-def front(request):
-    """The first page: set-up where nobody can log in yet, else the admin's front."""
-    if settings.INSTANCE != "dev" and is_empty():
-        return redirect("set_up")
-    return redirect("admin:index")

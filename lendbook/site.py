@@ -4,10 +4,15 @@ PLACES is the navigation, all of it: a place shows once its page is built and th
 """
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ValidationError
+from django.forms import ModelMultipleChoiceField
+from django.http import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
@@ -103,8 +108,41 @@ def navigation(request):
     return [(place, where, place is here) for place, where in lines]
 
 
+class BoundedSearch:
+    """Mixed into every admin with a search box: a database refuses a question of a thousand words."""
+
+    def get_search_results(self, request, queryset, search_term):
+        return super().get_search_results(request, queryset, search_term[:100])
+
+
+class ManyRowsField(ModelMultipleChoiceField):
+    """A choice of rows; a number that no row can have is no choice, where SQLite would fall over it."""
+
+    def _check_values(self, value):
+        try:
+            return super()._check_values(value)
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid_choice"] % {"value": "…"}) from error
+
+
 class SuperusersOnly:
     """Mixed into every admin that is not scoped to a book: a model someone forgot to scope never leaks a row."""
+
+    def get_object(self, request, object_id, from_field=None):
+        """A NUL names no row; a key of text with one in it is nothing that PostgreSQL can be asked for."""
+        return None if "\x00" in object_id else super().get_object(request, object_id, from_field)
+
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        return super().formfield_for_manytomany(db_field, request, form_class=ManyRowsField, **kwargs)
+
+    def response_action(self, request, queryset):
+        """Ticks that are no ids at all are somebody's doing by hand; Django would fall over them."""
+        try:
+            for ticked in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(ticked)
+        except ValidationError:
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_action(request, queryset)
 
     def has_module_permission(self, request):
         return request.user.is_active and request.user.is_superuser
@@ -132,9 +170,13 @@ class LendbookAdminSite(admin.AdminSite):
     def register(self, model_or_iterable, admin_class=None, **options):
         from ledger.admin.base import BookAdmin
 
+        models = model_or_iterable if isinstance(model_or_iterable, Iterable) else [model_or_iterable]
+        # Whoever writes a schedule or a queued task names a function that the worker runs: no page does that.
+        if {model._meta.label for model in models} & {"django_q.Schedule", "django_q.OrmQ"}:
+            return
         admin_class = admin_class or admin.ModelAdmin
-        if not issubclass(admin_class, BookAdmin):
-            admin_class = type(admin_class.__name__, (SuperusersOnly, admin_class), {})
+        mixed_in = (BoundedSearch,) if issubclass(admin_class, BookAdmin) else (BoundedSearch, SuperusersOnly)
+        admin_class = type(admin_class.__name__, (*mixed_in, admin_class), {})
         super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request):

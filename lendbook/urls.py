@@ -4,17 +4,38 @@ from django.contrib import admin
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.urls import include, path, reverse_lazy
 
-from lendbook import desk, health, home, search, setup
+from lendbook import audit_views, checked, desk, front, genuine, health, home, search, second_factor, setup
+from lendbook.backups import pages as backups
+from trackers.portal.views.app import manifest
+from trackers.portal.views.password import PasswordLink
 
 urlpatterns = [
-    path("", setup.front, name="front"),
+    path("", front.front, name="front"),
+    path("login/", front.log_in, name="login"),
+    path("login/forgotten/", front.forgotten, name="forgotten"),
+    path("password/<uidb64>/<token>/", PasswordLink.as_view(), name="password_link"),
+    path("manifest.webmanifest", manifest, name="manifest"),
+    path("passbook/", include("trackers.portal.urls")),
+    path("second-factor/", second_factor.ask, name="second_factor"),
+    path("second-factor/set-up/", second_factor.set_up, name="second_factor_set_up"),
+    path("second-factor/codes.txt", second_factor.codes_file, name="second_factor_codes"),
+    path("r/<str:token>/", genuine.genuine, name="genuine"),
     path("set-up/", setup.set_up, name="set_up"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("open-book/", desk.open_book, name="open_book"),
     path("books/<slug:slug>/", home.home, name="home"),
     path("books/<slug:slug>/search/", search.search, name="search"),
+    path("books/<slug:slug>/record/", audit_views.record, name="record"),
+    path("books/<slug:slug>/faults/", checked.found, name="faults"),
+    path("books/<slug:slug>/faults/check/", checked.check, name="check_book"),
+    path("books/<slug:slug>/faults/check/<int:pk>/", checked.checked, name="checked"),
+    path("books/<slug:slug>/faults/<int:pk>/lift/", checked.lift, name="lift_fault"),
     path("books/<slug:slug>/settings/", desk.settings, name="settings"),
+    path("books/<slug:slug>/backups/", backups.backups, name="backups"),
+    path("books/<slug:slug>/backups/now/", backups.back_up_now, name="back_up_now"),
+    path("books/<slug:slug>/backups/<int:pk>/", backups.backup_job, name="backup"),
+    path("books/<slug:slug>/backups/<str:name>", backups.download, name="download_backup"),
     path("books/<slug:slug>/", include("ledger.urls")),
     path("books/<slug:slug>/", include("trackers.urls")),
     path("books/<slug:slug>/expenses/", include("expenses.urls")),
@@ -27,3 +48,5 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = front.no_such_page

@@ -22,13 +22,15 @@ class Outcome:
     acknowledged: bool
     killed: bool
     steps: int
+    refusal: str = ""
     events: list = field(default_factory=list)
 
 
-def run_killed_at(step, work, *, fsync=True):
+def run_killed_at(step, work, *, fsync=True, fault=None):
     """Run `work()` in a forked process that is killed at durable step `step` (even: before it, odd: after it).
 
-    With `fsync=False` the work only pretends to make its files durable: the protection taken out.
+    With `fsync=False` the work only pretends to make its files durable: the protection taken out. With a `fault` (an
+    errno) the disk refuses that step instead, and what the work then raises is the Outcome's `refusal`.
     """
     connections.close_all()
     reading, writing = os.pipe()
@@ -37,10 +39,12 @@ def run_killed_at(step, work, *, fsync=True):
         os.close(reading)
         code = 1
         try:
-            _arm(step, writing, fsync)
+            _arm(step, writing, fsync, fault)
             work()
             _tell(writing, ["acknowledged"])
             code = 0
+        except Exception as error:
+            _tell(writing, ["refused", f"{type(error).__name__}: {error}"])
         finally:
             os._exit(code)
     os.close(writing)
@@ -51,6 +55,7 @@ def run_killed_at(step, work, *, fsync=True):
         acknowledged=["acknowledged"] in events,
         killed=os.WIFSIGNALED(status),
         steps=sum(event[0] == "step" for event in events),
+        refusal=next((event[1] for event in events if event[0] == "refused"), ""),
         events=events,
     )
 
@@ -96,16 +101,18 @@ def _tell(writing, event):
     os.write(writing, (json.dumps(event) + "\n").encode())
 
 
-def _arm(step, writing, fsync):
-    """Count every watched call in this process and die at `step`."""
+def _arm(step, writing, fsync, fault):
+    """Count every watched call in this process and die at `step`, or let the disk refuse it."""
     count = 0
 
     def at_step():
         nonlocal count
         _tell(writing, ["step"])
-        if count == step:
-            os.kill(os.getpid(), signal.SIGKILL)
         count += 1
+        if count - 1 == step:
+            if fault:
+                raise OSError(fault, os.strerror(fault))
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(name, original):
         def watched(*args, **kwargs):
@@ -126,5 +133,7 @@ def _arm(step, writing, fsync):
 
     for name in WATCHED:
         setattr(os, name, watch(name, getattr(os, name)))
+    if fault:
+        return  # a database tells its own faults
     connection.ensure_connection()
     connection._commit = watch("commit", connection._commit)

@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from ledger import closing, daybook, demo, services
 from ledger.models import AccountTransfer, Book, BookMember, DayChange, DayClose, DayCloseCount, LedgerEntry
+from lendbook import verifying
 from lendbook.management.commands.load_demo import LOGINS, Scene
 from tests import world
-from trackers import checks
 from trackers.demo import CUSTOMERS
 from trackers.models import Tracker
 
@@ -58,14 +58,16 @@ def test_demo_book_has_trackers_of_all_kinds_and_states():
     book = Book.objects.get()
     trackers = list(Tracker.objects.filter(book=book).select_related("customer"))
     assert {tracker.tracker_type for tracker in trackers} == {"50K", "1L", "NO_REINVEST"}
-    of_murugan = {tracker.tracker_type for tracker in trackers if tracker.customer.user.username == "murugan"}
+    of_murugan = {tracker.tracker_type: tracker for tracker in trackers if tracker.customer.user.username == "murugan"}
     assert len(of_murugan) == 3
+    behind, ahead, closed = (of_murugan[kind] for kind in ("50K", "1L", "NO_REINVEST"))
+    assert (behind.standing().arrears > 0, ahead.standing().advance > 0, closed.closing) == (True, True, "paid")
     assert {tracker.closing for tracker in trackers} == {"", "paid", "renewed"}
     standings = [tracker.standing() for tracker in trackers if tracker.is_active]
     assert any(standing.days_past_due > 30 for standing in standings)
     assert any(standing.advance for standing in standings)
     assert any(tracker.customer.agent for tracker in trackers)
-    assert checks.findings(book) == []
+    assert verifying.verify([book]).is_sound
 
 
 def test_a_second_time_changes_nothing():

@@ -8,9 +8,12 @@ from datetime import date
 from decimal import Decimal
 from types import SimpleNamespace
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
+from django.test import Client
 
+from expenses import placing
 from ledger import services
 from ledger.models import Account, Book, Category, Role
 
@@ -19,14 +22,21 @@ PASSWORD = "one-long-password"
 
 def person(name, **fields):
     """A login of that name with PASSWORD."""
-    user = get_user_model()(username=name, password=_hashed(), **fields)
+    user = get_user_model()(username=name, password=_hashed(settings.PASSWORD_HASHERS[0]), **fields)
     user.save()
     return user
 
 
+def browser(user, **options):
+    """A test client that is logged in as `user`."""
+    client = Client(**options)
+    client.force_login(user)
+    return client
+
+
 @functools.cache
-def _hashed():
-    """PASSWORD hashed once: argon2 is slow on purpose."""
+def _hashed(hasher):
+    """PASSWORD hashed once by each hasher: argon2 is slow on purpose, and a test that logs in may know another one."""
     return make_password(PASSWORD)
 
 
@@ -58,6 +68,11 @@ def cast():
 
 def category(book, name):
     return Category.objects.get(book=book, name=name)
+
+
+def tag(book, name):
+    """The book's tag of that name; the shipped ones are made the first time."""
+    return next(tag for tag in placing.tags_of(book) if tag.name == name)
 
 
 def post(book: Book, on, name="Collection", amount="500", **fields):

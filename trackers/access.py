@@ -3,7 +3,18 @@
 from django.db.models import Q
 
 from ledger.access import register
-from trackers.models import Approval, CollectionSave, Customer, Draft, Holiday, PostingColumn, Tracker, TrackerSettings
+from trackers.models import (
+    Approval,
+    CollectionSave,
+    Customer,
+    Dispute,
+    Draft,
+    Holiday,
+    PostingColumn,
+    Receipt,
+    Tracker,
+    TrackerSettings,
+)
 
 register(TrackerSettings)
 register(Holiday, agents_own=lambda user: Q())
@@ -13,3 +24,5 @@ register(Tracker, agents_own=lambda user: Q(customer__agent=user))
 register(Draft, book="tracker__book", agents_own=lambda user: Q(saved_by=user))
 register(Approval, book="tracker__book", agents_own=lambda user: Q(asked_by=user))
 register(CollectionSave, agents_own=lambda user: Q(saved_by=user))
+register(Receipt, agents_own=lambda user: Q(tracker__customer__agent=user))
+register(Dispute, book="tracker__book")  # not the agent's: it may be about him

@@ -14,6 +14,7 @@ from ledger.admin.base import BookAdmin, BookForm
 from ledger.admin.forms import LineField
 from ledger.models import Role
 from trackers.models import Customer
+from trackers.portal import links
 
 
 class CustomerForm(BookForm):
@@ -54,13 +55,25 @@ class CustomerForm(BookForm):
         super()._post_clean()
 
 
+class AsksForPassword(admin.SimpleListFilter):
+    """Who has forgotten his password and waits for a link."""
+
+    title = parameter_name = "asks"
+
+    def lookups(self, request, model_admin):
+        return [("1", "for a new password")]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(pk__in=links.asking(request.user)) if self.value() == "1" else queryset
+
+
 @admin.register(Customer)
 class CustomerAdmin(BookAdmin):
     form = CustomerForm
     may_see = (access.READ, access.POST)
     may_add = may_change = (access.CLOSE,)
     list_display = ("name", "phone", "route", "position", "agent", "language", "trackers_run", "in_use")
-    list_filter = ("agent", "language", "is_active")
+    list_filter = ("agent", "language", "is_active", AsksForPassword)
     list_select_related = ("agent",)
     search_fields = ("name", "phone", "route", "user__username")
     actions = None
@@ -82,6 +95,11 @@ class CustomerAdmin(BookAdmin):
     def login_name(self, row):
         return row.user.get_username()
 
+    @admin.display(description="Password")
+    def password_link(self, row):
+        where = reverse("trackers:password_link", args=[row.book.slug, row.pk])
+        return format_html('<a href="{}">Send a link to set the password</a>', where)
+
     @admin.display(description="Trackers")
     def his_trackers(self, row):
         where = reverse("trackers:list", args=[row.book.slug])
@@ -95,10 +113,10 @@ class CustomerAdmin(BookAdmin):
         """A login is chosen once; whoever left is deactivated, never deleted."""
         if obj is None:
             return [(None, {"fields": ("name", "login", *self.asked[1:])})]
-        return [(None, {"fields": (*self.asked, "is_active", "login_name", "his_trackers")})]
+        return [(None, {"fields": (*self.asked, "is_active", "login_name", "password_link", "his_trackers")})]
 
     def get_readonly_fields(self, request, obj=None):
-        return ("login_name", "his_trackers") if obj else ()
+        return ("login_name", "password_link", "his_trackers") if obj else ()
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
-from ledger import jobs
+from ledger import faults, jobs
 from ledger import services as ledger
 from ledger.imports import wizard
 from ledger.models import Job
@@ -20,6 +20,9 @@ from trackers.workbook.contents import Contents, edited
 from trackers.workbook.errors import NotATracker
 from trackers.workbook.merge import Change, Comparison, compare, edits_of
 from trackers.workbook.read import Opened, open_workbook, read
+
+# Faults of the file that adopting a sound copy mends.
+_MENDED_HERE = ("workbook changed outside", "workbook missing", "workbook unreadable")
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ def adopt_copy(tracker, uploaded, *, user=None, take=(), adjust=False, seen=None
         tracker = _fresh(tracker.pk)
         if not tracker.is_active:
             raise ValidationError(f"{tracker} is closed; reopen it first.")
+        faults.refuse(tracker.book_id, faults.TRACKER, tracker.pk, str(tracker), but=_MENDED_HERE)
         opened, in_the_way = _stored(tracker)
         compared = _compared(tracker, opened, uploaded, in_the_way)
         if seen not in (None, tracker.version):
@@ -133,7 +137,7 @@ def adopt_copy(tracker, uploaded, *, user=None, take=(), adjust=False, seen=None
         if in_the_way:
             store.set_aside(tracker)
         change = _change_of(tracker, opened, changes)
-        services.commit([change], user=user, reason="Adopted from a file", adjust=adjust)
+        services.commit([change], user=user, reason="Adopted from a file", adjust=adjust, mends=True)
         return tracker, changes
 
 

@@ -8,7 +8,17 @@ class TrackersConfig(AppConfig):
 
     def ready(self):
         from ledger.imports import importing
-        from trackers import access, bring_over, loans, payments, posting, report_views, tasks  # noqa: F401  (registers)
+        from trackers import (  # noqa: F401  (each registers what it brings)
+            access,
+            bring_over,
+            checks,
+            loans,
+            payments,
+            posting,
+            report_views,
+            tasks,
+        )
+        from trackers.portal import logins  # noqa: F401  (hears of log-ins)
 
         report_views.VIEWS.connect()
         importing.register(loans.LoanImporter)

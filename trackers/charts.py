@@ -9,7 +9,7 @@ WIDTH, HEIGHT, TOP, FOOT = 800, 200, 14, 176
 MOST_POINTS = 200
 
 
-def paid_against_expected(rows, through):
+def paid_against_expected(rows, through, most=MOST_POINTS):
     """The coordinates of two lines over the days 0 to `through` (the last day worth showing), None for fewer than two.
 
     `rows` are Contents.rows(): {day, date, paid, cumulative …}; `expected` is reckoned by the caller and stands in
@@ -18,7 +18,7 @@ def paid_against_expected(rows, through):
     shown = rows[: through + 1]
     if len(shown) < 2:
         return None
-    step = max(1, len(shown) // MOST_POINTS)
+    step = max(1, len(shown) // most)
     paid, points = Decimal(0), []
     for number, row in enumerate(shown):
         paid += row["paid"] or 0

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from ledger import access
+from ledger import access, faults
 from ledger import services as ledger
 from ledger.daybook import ClosedDay
 from ledger.models import Book, Role
@@ -78,9 +78,9 @@ def record_payments(book, date, rows, *, user, token, adjust=False, job=None, on
                 "customer__user", "book"
             )
         }
-        changes, report = [], refused
+        changes, report, frozen = [], refused, faults.frozen(book.pk, faults.TRACKER)
         for number, row in enumerate(rows, 1):
-            line, change = _prepared(trackers.pop(row.tracker_id, None), date, row, book)
+            line, change = _prepared(trackers.pop(row.tracker_id, None), date, row, book, frozen)
             report.append(line)
             if change:
                 changes.append(change)
@@ -90,7 +90,7 @@ def record_payments(book, date, rows, *, user, token, adjust=False, job=None, on
     return report
 
 
-def _prepared(tracker, date, row, book):
+def _prepared(tracker, date, row, book, frozen):
     """(report line, Change or None) of one typed row; nothing is written yet."""
     line = {"tracker": row.tracker_id, "name": str(tracker or ""), "amount": plain(row.amount), "ok": False}
     if tracker is None:
@@ -98,6 +98,7 @@ def _prepared(tracker, date, row, book):
     try:
         if not tracker.is_active:
             raise ValidationError("The tracker is closed; reopen it first.")
+        services.refuse_frozen(tracker, frozen)
         tracker.book = book
         opened = services.current(tracker)
         day = tracker.terms.day_of(date)
@@ -174,6 +175,7 @@ def undo_save(save, *, user, adjust=False):
 def _put_back(tracker, line):
     if not tracker.is_active:
         raise ValidationError("it was closed since and stays as it is; reopen it first.")
+    services.refuse_frozen(tracker)
     opened = services.current(tracker)
     now = shown_values(dict(opened.contents.days.get(line["day"], {})))
     if now != line["after"]:
@@ -234,7 +236,8 @@ def approve(approvals, *, user, adjust=False):
             )
             try:
                 tracker = Tracker.objects.select_related("customer__user", "book").get(pk=approval.tracker_id)
-                line, change = _prepared(tracker, approval.date, typed, tracker.book)
+                frozen = faults.frozen(tracker.book_id, faults.TRACKER)
+                line, change = _prepared(tracker, approval.date, typed, tracker.book, frozen)
                 if change:
                     services.commit(
                         [change],

@@ -1,7 +1,8 @@
 """The trackers' part of a demo book: nine loans of six customers, of every kind and in every state a loan can be in.
 
 Given before the book begins or in its midst, paid daily but for Sundays, by hand and by UPI; one customer has one of
-each kind, one is in arrears, one ahead, one has paid all, one was renewed, two are on the agent's route.
+each kind, of which one is in arrears, one ahead and one paid; others are far behind, ahead, done, or were renewed; two
+are on the agent's route. In a second book they are other people, whose logins carry its number.
 """
 
 from dataclasses import dataclass, replace
@@ -20,10 +21,10 @@ from trackers.workbook.contents import edited, new_contents
 
 SUNDAY = 6
 CUSTOMERS = (  # login, name, phone, language, route, whether the agent collects there
-    ("murugan", "Murugan K", "9840012345", "ta", "North", True),
+    ("murugan", "Murugan K", "9840012345", "en-in", "North", True),
     ("selvi", "Selvi R", "9840023456", "ta", "North", True),
     ("anbu", "Anbu Stores", "9840034567", "en-in", "Bazaar", False),
-    ("karthik", "Karthik Tailors", "9840045678", "ta", "Bazaar", False),
+    ("karthik", "Karthik Tailors", "9840045678", "hi", "Bazaar", False),
     ("lakshmi", "Lakshmi P", "9840056789", "ta", "Bazaar", False),
     ("joseph", "Joseph A", "9840067890", "en-in", "South", False),
 )
@@ -49,9 +50,9 @@ class Loan:
 
 
 LOANS = (
-    Loan("murugan", "Q4 investment", "50K", 50_000, 100, 500, 62),
-    Loan("murugan", "Shop extension", "1L", 300_000, 200, 1_000, 48),
-    Loan("murugan", "Delivery van", "NO_REINVEST", 120_000, 120, 1_000, 30),
+    Loan("murugan", "Q4 investment", "50K", 50_000, 100, 500, 62, pays=90, silent=4),
+    Loan("murugan", "Shop extension", "1L", 300_000, 200, 1_000, 48, pays=60, at_once=2),
+    Loan("murugan", "Delivery van", "NO_REINVEST", 25_000, 25, 1_000, 45, pays=100),
     Loan("selvi", "Idli shop", "50K", 50_000, 100, 500, 75, pays=55, silent=9),
     Loan("anbu", "Festival stock", "NO_REINVEST", 60_000, 100, 600, 40, pays=100, at_once=2),
     Loan("karthik", "Sewing machine", "NO_REINVEST", 10_000, 20, 500, 58, pays=100),
@@ -79,10 +80,11 @@ def fill(scene):
 
 
 def _customer(scene, place, login, name, phone, language, route, is_agents):
+    login = f"{login}{scene.number + 1}" if scene.number else login
     user = get_user_model().objects.filter(username=login).first()
     if user is None:
         user = get_user_model()(username=login, first_name=name.split()[0])
-        user.set_unusable_password()
+        user.set_password(scene.password)
         user.save()
     elif user.book_members.exists() or user.customers.filter(book__is_demo=False).exists():
         raise ValidationError(f"The login '{login}' is somebody's here; demo customers need that name.")

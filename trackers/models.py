@@ -3,7 +3,9 @@
 Tracker: one scheme of one customer, a row here plus one workbook in the instance's daily-trackers/; the day rows live
 in the workbook, and `version`, `sha256` and the cached totals say which file is the true one and what it adds up to.
 Draft: a figure typed on the collection sheet, kept until it is saved. Approval: an agent's collection that waits for
-staff. CollectionSave: one press of "Save", so that pressing it twice saves once.
+staff. CollectionSave: one press of "Save", so that pressing it twice saves once. CustomerLogin: what the customer's
+side keeps of his login. Receipt: one link of a book's chain of receipts; ReceiptBook: how far that chain has come.
+Dispute: what a customer says is not as it should be.
 """
 
 import uuid
@@ -14,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from ledger.models import Account, Book, Category, Job, PaymentMode
@@ -131,6 +134,17 @@ class Customer(models.Model):
         return self.name
 
 
+class CustomerLogin(models.Model):
+    """What the customer's side keeps of a login: a row is made when there is something to keep."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    epoch = models.PositiveIntegerField(default=0, help_text="Sessions of an earlier epoch are worth nothing.")
+    password_asked_at = models.DateTimeField(null=True, help_text="He has forgotten it and waits for a link.")
+
+    class Meta:
+        default_permissions = ()
+
+
 class Tracker(models.Model):
     """One scheme: its terms, and which file holds its days. Amounts are Decimal rupees, the period is in days."""
 
@@ -165,6 +179,7 @@ class Tracker(models.Model):
     version = models.PositiveIntegerField(default=0, editable=False)
     sha256 = models.CharField(max_length=64, editable=False)
     changed_outside_at = models.DateTimeField(null=True, blank=True, editable=False)
+    unreadable_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     is_active = models.BooleanField(default=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -295,3 +310,127 @@ class CollectionSave(models.Model):
 
     class Meta:
         default_permissions = ()
+
+
+class Receipt(models.Model):
+    """One link of a book's chain of receipts: a payment's receipt, or what became of the payment since.
+
+    `number` counts the receipts of a book, `position` the links, `step` the links of one payment; all from 1 and
+    without gaps. `payment` is the source_ref of its ledger entry. A link is never changed: the database refuses it
+    (ledger.guards), and `seal` covers the row and the seal before it (seals.py). `token` of the ISSUED link is what
+    the public address names the receipt by. A cancelled link repeats the date and amount that it cancels.
+    """
+
+    class Kind(models.TextChoices):
+        ISSUED = "issued", "Issued"
+        CORRECTED = "corrected", "Corrected"
+        CANCELLED = "cancelled", "Cancelled"
+
+    token = models.CharField(max_length=32, primary_key=True)
+    book = models.ForeignKey(Book, models.PROTECT, related_name="receipts", db_index=False)
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind)
+    number = models.PositiveIntegerField()
+    tracker = models.ForeignKey(Tracker, models.PROTECT, related_name="receipts")
+    payment = models.CharField(max_length=120)
+    step = models.PositiveIntegerField()
+    date = models.DateField()
+    amount = MoneyField()
+    made_at = models.DateTimeField()
+    previous = models.CharField(max_length=64, blank=True)
+    seal = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["book", "position"]
+        indexes = [models.Index(fields=["book", "date"], name="receipt_book_date")]
+        constraints = [
+            models.UniqueConstraint(fields=["book", "position"], name="receipt_position_once"),
+            models.UniqueConstraint(
+                fields=["book", "number"],
+                condition=Q(kind="issued"),
+                name="receipt_number_once",
+                violation_error_message="This number has a receipt already.",
+            ),
+            models.UniqueConstraint(
+                fields=["book", "payment", "step"],
+                name="receipt_of_payment_once",
+                violation_error_message="This payment has its receipt already.",
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="receipt_amount_above_zero"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["issued", "corrected", "cancelled"]), name="receipt_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(step__gte=1, position__gte=F("number"), number__gte=1), name="receipt_counts_from_one"
+            ),
+        ]
+
+    def __str__(self):
+        return f"Receipt {self.number}"
+
+
+class ReceiptBook(models.Model):
+    """How far a book's chain of receipts has come; locked while a link is added, so that no number is left out."""
+
+    book = models.OneToOneField(Book, models.PROTECT, primary_key=True, related_name="receipt_book")
+    position = models.PositiveIntegerField(default=0)
+    number = models.PositiveIntegerField(default=0)
+    seal = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        default_permissions = ()
+
+
+class Dispute(models.Model):
+    """What a customer says of his payments, what the office answers, and how it was settled; all of it he reads.
+
+    `date` and `amount` are what he says it should be; `receipt` the one that he calls wrong. `key` comes with his
+    form, so that the same form sent twice says it once.
+    """
+
+    class Kind(models.TextChoices):
+        PAID = "paid", _("I paid this")
+        WRONG = "wrong", _("This is wrong")
+        MISSING = "missing", _("A payment is missing")
+
+    class Outcome(models.TextChoices):
+        RECORDED = "recorded", _("The payment was recorded")
+        CORRECTED = "corrected", _("It was corrected")
+        STANDS = "stands", _("It stays as it is")
+
+    tracker = models.ForeignKey(Tracker, models.PROTECT, related_name="disputes")
+    receipt = models.ForeignKey(Receipt, models.PROTECT, null=True, related_name="disputes")
+    kind = models.CharField(max_length=10, choices=Kind)
+    date = models.DateField()
+    amount = MoneyField(null=True)
+    paid_to = models.CharField(max_length=120, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    key = models.UUIDField()
+    said_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    said_at = models.DateTimeField(default=timezone.now)
+    answer = models.CharField(max_length=500, blank=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    answered_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+    settled_at = models.DateTimeField(null=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["-said_at", "-id"]
+        indexes = [models.Index(fields=["tracker"], name="dispute_open", condition=Q(settled_at=None))]
+        constraints = [
+            models.UniqueConstraint(fields=["tracker", "key"], name="dispute_said_once"),
+            models.CheckConstraint(condition=Q(kind__in=["paid", "wrong", "missing"]), name="dispute_kind_known"),
+            models.CheckConstraint(condition=Q(amount=None) | Q(amount__gte=0), name="dispute_amount_not_below_zero"),
+            models.CheckConstraint(
+                condition=Q(settled_at=None, outcome="")
+                | (Q(settled_at__isnull=False) & ~Q(outcome="") & ~Q(answer="")),
+                name="dispute_settled_with_answer_and_outcome",
+                violation_error_message="Say how it was settled, and answer him in a sentence.",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_kind_display()}, {self.date:%d-%m-%Y}"

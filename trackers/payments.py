@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 
-from ledger import access
+from ledger import access, faults
 from ledger import services as ledger
 from ledger.daybook import ClosedDay
 from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer, match_columns, text_of
@@ -91,6 +91,8 @@ class PaymentImporter(Importer):
     def begin(self):
         self.book.refresh_from_db()
         self.today = self.book.today()
+        self.frozen = faults.frozen(self.book.pk, faults.TRACKER)
+        self.frozen_days = list(faults.freezing(self.book.pk, faults.DAYS))
         self.found, self.trackers, self.contents, self.seen = {}, {}, {}, {}
         self.written = {}
 
@@ -123,6 +125,7 @@ class PaymentImporter(Importer):
             raise ValidationError(f"{on:%d-%m-%Y} has not come yet; record it on the tracker's page.")
         if self.book.is_closed_on(on) and not self.adjust:
             raise ClosedDay(on, self.book.closed_through)
+        faults.refuse_days(self.book.pk, [on], among=self.frozen_days)
         if (tracker.pk, day) in self.seen:
             raise ValidationError(
                 f"line {self.seen[tracker.pk, day]} is the same day of the same tracker; make them one."
@@ -150,6 +153,7 @@ class PaymentImporter(Importer):
             raise ValidationError(f"there is no tracker '{name[:60]}' in this book.")
         if not tracker.is_active:
             raise ValidationError(f"{tracker} is closed; reopen it first.")
+        services.refuse_frozen(tracker, self.frozen)
         return tracker
 
     def _day(self, tracker, named):

@@ -19,6 +19,7 @@ from django.urls import reverse
 from ledger import access
 from lendbook.money import rupees
 from trackers.models import Tracker
+from trackers.portal import links
 from trackers.schedule import MAX_DAY
 from trackers.workbook.amounts import to_rupees
 
@@ -140,11 +141,12 @@ def home_lines(book, user):
     today = book.today()
     running = access.visible(Tracker, user, book).filter(is_active=True).order_by()
     found = lines(running, today)
+    said = [*_passwords_asked(book, user), *_workbooks_at_fault(book, user)]
     if not found:
-        return []
+        return said
     due = [line for line in found if line.today_due]
     paid = sum(line.last_paid_on == today for line in due)
-    sums, said = totals(found), []
+    sums = totals(found)
     if due:
         text = f"Collected {paid} of {len(due)} due today"
         said.append((text, f"{reverse('trackers:collect', args=[book.slug])}?date={today}", ""))
@@ -158,3 +160,35 @@ def home_lines(book, user):
         text = f"{rupees(sums.at_risk, '₹')} at risk, {sums.at_risk_share} % of what is outstanding"
         said.append((text, f"{where}?dpd=risk", ""))
     return said
+
+
+def _passwords_asked(book, user):
+    """The home line of customers who have forgotten their password and wait for a link."""
+    if not access.may(user, book, access.CLOSE):
+        return
+    found = list(links.asking(user, book)[:100])
+    if len(found) == 1:
+        yield (
+            f"{found[0]} asks for a new password",
+            reverse("trackers:password_link", args=[book.slug, found[0].pk]),
+            "act",
+        )
+    elif found:
+        where = reverse("admin:trackers_customer_changelist")
+        yield f"{len(found)} customers ask for a new password", f"{where}?asks=1&_book={book.slug}", "act"
+
+
+def _workbooks_at_fault(book, user):
+    """The home line of workbooks that are missing, damaged or somebody else's now, as a customer's page met them."""
+    at_fault = access.visible(Tracker, user, book).exclude(unreadable_at=None)
+    found = list(at_fault.values_list("pk", "tracker_name", "customer__name")[:100])
+    if len(found) == 1:
+        pk, name, customer = found[0]
+        yield (
+            f"The workbook of {name} ({customer}) cannot be read",
+            reverse("trackers:tracker", args=[book.slug, pk]),
+            "fault",
+        )
+    elif found:
+        where = reverse("trackers:list", args=[book.slug])
+        yield f"{len(found)} workbooks cannot be read", f"{where}?state=all", "fault"

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
+from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import Q
 from django.urls import reverse
 
 from ledger import origins
 from ledger import services as ledger
 from ledger.models import Account, Category, Direction, LedgerEntry, PaymentMode
+from trackers import receipts
 from trackers.models import PostingColumn, Tracker, TrackerSettings
 
-SOURCE = "tracker"
+SOURCE = receipts.SOURCE
 PAID = PostingColumn.Column.PAID
 DISBURSEMENT = "Loan Disbursement"
+MAX_PARTS = 50  # of one day's payment
 _DEFAULTS = ((PAID, "Collection", "Loan Payments"), (PostingColumn.Column.WITHDRAWN, "Withdrawal", ""))
 
 
@@ -86,13 +90,14 @@ class DayChange:
 
 
 def post_changes(book, changes, *, user=None, adjust=False):
-    """Bring the ledger in line with changed days, in the caller's transaction; days before the book begins do not post.
+    """Bring ledger and receipts in line with changed days, in the caller's transaction.
 
-    Raises ClosedDay unless `adjust`, which posts on the first open day instead. Returns the source_refs posted.
+    Days before the book begins do not post. Raises ClosedDay unless `adjust`, which posts on the first open day instead.
+    Returns the source_refs posted.
     """
     columns = columns_of(book)
     live = _live_entries(book, changes)
-    rows, account_for = [], _accounts(book, user)
+    rows, taken, account_for = [], [], _accounts(book, user)
     for change in changes:
         mode = change.after.get("mode") or PaymentMode.CASH
         is_too_early = book.begins_on and change.date < book.begins_on
@@ -100,8 +105,7 @@ def post_changes(book, changes, *, user=None, adjust=False):
             before, after = (values.get(column) or Decimal(0) for values in (change.before, change.after))
             parts = live[change.tracker.pk, change.day, column]
             if is_too_early:
-                for entry in parts.values():  # posted before its date was moved there
-                    _take_back(entry, user, adjust)
+                taken += parts.values()  # posted before its date was moved there
                 continue
             if column == PAID and change.added is not None:
                 rows += _parts_on_top(change, rule, max(parts, default=0) + 1, mode, account_for)
@@ -110,22 +114,22 @@ def post_changes(book, changes, *, user=None, adjust=False):
                 rows += [_like(entry, change, rule, part) for part, entry in sorted(parts.items())]
                 continue
             if column == PAID and change.taken is not None:
-                if change.taken in parts:
-                    _take_back(parts[change.taken], user, adjust)
+                taken += [entry for part, entry in parts.items() if part == change.taken]
                 continue
             moved = change.before.get("mode") != change.after.get("mode") and column == PAID
             if before == after and not moved and (after or not parts):
                 continue
-            surplus = [entry for part, entry in sorted(parts.items()) if part > 1 or not after]
-            for entry in surplus:
-                _take_back(entry, user, adjust)
+            taken += [entry for part, entry in sorted(parts.items()) if part > 1 or not after]
             if after:
                 rows.append(_new_entry(change, rule, 1, after, mode, _kept_or(account_for, parts.get(1))))
-        for entry in _left_behind(change, columns, live):
-            _take_back(entry, user, adjust)
+        taken += _left_behind(change, columns, live)
+    for entry in taken:
+        _take_back(entry, user, adjust)
     rows = [row for row in rows if row.amount > 0]
     ledger.post_entries(book=book, rows=rows, source=SOURCE, user=user, adjust=adjust, allow_future=True)
-    return {row.source_ref for row in rows}
+    posted = {row.source_ref: (row.date, row.amount) for row in rows}
+    receipts.follow(book, posted, [entry.source_ref for entry in taken])
+    return set(posted)
 
 
 def _live_entries(book, changes):
@@ -133,10 +137,11 @@ def _live_entries(book, changes):
     wanted = {(change.tracker.pk, change.day) for change in changes}
     dates = {change.date for change in changes}
     live = LedgerEntry.objects.filter(book=book, source=SOURCE, deleted_at=None, reversed_at=None)
+    live = live.exclude(source_ref="")  # says nothing new, but the index of their beginnings wants to hear it
     if len(changes) == 1:
-        live = live.filter(source_ref__startswith=f"{changes[0].tracker.pk}:{changes[0].day}:")
+        live = _referred_to(live, changes[0].tracker, changes[0].day, PostingColumn.Column.values)
     elif len({change.tracker.pk for change in changes}) == 1:  # a moved start date: the entries stand elsewhere
-        live = live.filter(source_ref__startswith=f"{changes[0].tracker.pk}:")
+        live = live.filter(of_tracker(changes[0].tracker))
     else:
         live = live.filter(Q(date__in=dates) | Q(adjusts_date__in=dates))
     found = defaultdict(dict)
@@ -181,7 +186,11 @@ def _kept_or(account_for, entry):
 
 
 def _parts_on_top(change, rule, first, mode, account_for):
-    """The NewEntry rows of what is put on top of a day, numbered from `first`."""
+    """The NewEntry rows of what is put on top of a day, numbered from `first`. Raises ValidationError."""
+    if first + max(len(change.brought), 1) - 1 > MAX_PARTS:
+        raise ValidationError(
+            f"Day {change.day} has {first - 1} parts, {MAX_PARTS} is the most: correct its amount instead."
+        )
     if change.brought:
         return [
             _new_entry(change, rule, part, entry.amount, entry.payment_mode, _kept_or(account_for, entry))
@@ -217,16 +226,26 @@ def _take_back(entry, user, adjust):
         ledger.delete(entry, user=user)
 
 
+def _referred_to(live, tracker, day, columns):
+    """Those of the live entries that a day of a tracker posted, by their whole references: an index finds these at once,
+    while for their beginning every entry of every tracker would be read."""
+    parts = range(1, MAX_PARTS + 1)
+    references = [f"{tracker.pk}:{day}:{column}:{part}" for column in columns for part in parts]
+    return live.filter(source_ref__in=references).exclude(source_ref="")
+
+
 def parts_of(tracker, day):
     """{part: live entry} of the payment of one day."""
-    live = LedgerEntry.objects.filter(
-        book=tracker.book_id,
-        source=SOURCE,
-        source_ref__startswith=f"{tracker.pk}:{day}:{PAID}:",
-        deleted_at=None,
-        reversed_at=None,
-    )
+    live = LedgerEntry.objects.filter(book=tracker.book_id, source=SOURCE, deleted_at=None, reversed_at=None)
+    live = _referred_to(live, tracker, day, [PAID])
     return {int(entry.source_ref.rpartition(":")[2]): entry for entry in live}
+
+
+def live_payment(tracker, source_ref):
+    """The live entry of one part of a payment, or None."""
+    return LedgerEntry.objects.filter(
+        book=tracker.book_id, source=SOURCE, source_ref=source_ref, deleted_at=None, reversed_at=None
+    ).first()
 
 
 def post_disbursement(tracker, *, account, user=None, adjust=False):
@@ -249,9 +268,21 @@ def post_disbursement(tracker, *, account, user=None, adjust=False):
     )
 
 
+def of_tracker(tracker):
+    """The Q of what a tracker posted, by how its references begin, in the words that the index for it knows: SQLite's
+    takes a range and no LIKE, PostgreSQL's a LIKE and, where a collation orders, no range. The book is not asked: its
+    own index would win, with every entry of the book."""
+    begin = f"{tracker.pk}:"
+    if connection.vendor == "postgresql":
+        begins = Q(source_ref__startswith=begin)
+    else:
+        begins = Q(source_ref__gte=begin, source_ref__lt=f"{tracker.pk};")  # ";" comes after ":"
+    return Q(source=SOURCE) & begins & ~Q(source_ref="")
+
+
 def entries_of(tracker):
     """The ledger entries of a tracker, reversed ones and reversals included, oldest first; never binned ones."""
-    own = LedgerEntry.objects.filter(book=tracker.book, source=SOURCE, source_ref__startswith=f"{tracker.pk}:")
+    own = LedgerEntry.objects.filter(of_tracker(tracker))
     reversals = LedgerEntry.objects.filter(reversal_of__in=own, deleted_at=None)
     return (
         (own.filter(deleted_at=None) | reversals)

@@ -1,12 +1,11 @@
-"""What a scheme asks for and how a customer stands: instalments, expected, due, arrears, days past due, yield.
+"""What a scheme asks for and how a customer stands: instalments, expected, due, arrears, days past due.
 
 Pure arithmetic on terms, dates and amounts, without Django and without files, so that the workbook, the Collect page
 and the portfolio figures all say the same.
 """
 
-import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -148,32 +147,3 @@ def standing(terms: Terms, paid: Decimal, on: date) -> Standing:
         days_past_due=max(day - oldest_unpaid, 0) if oldest_unpaid is not None else 0,
         next_due_on=terms.date_of(days[coming]) if coming < len(days) else None,
     )
-
-
-def xirr(flows: Iterable[tuple[date, Decimal]]) -> Decimal | None:
-    """The yearly yield of dated amounts (money out negative, money in positive) as a fraction with four places.
-
-    The rate at which the flows' present values cancel, years of 365 days, as spreadsheets' XIRR has it. None when
-    money flows in one direction only, or the rate is beyond what a year can tell (under -99.99 %, over 1,000,000 %).
-    """
-    flows = [(on, amount) for on, amount in flows if amount]
-    if not any(amount < 0 for _, amount in flows) or not any(amount > 0 for _, amount in flows):
-        return None
-    start = min(on for on, _ in flows)
-    # A yield is a ratio, not money: it is found by halving in binary floating point, and only then rounded.
-    terms = [((on - start).days / 365, float(amount)) for on, amount in flows]
-
-    def present_value(force: float) -> float:
-        return sum(amount * math.exp(-force * years) for years, amount in terms)
-
-    low, high = math.log(1e-4), math.log(1e4 + 1)
-    if present_value(low) * present_value(high) > 0:
-        return None
-    rising = present_value(low) < 0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if (present_value(middle) < 0) == rising:
-            low = middle
-        else:
-            high = middle
-    return Decimal(str(math.expm1((low + high) / 2))).quantize(Decimal("0.0001"))

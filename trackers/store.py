@@ -113,8 +113,14 @@ def naming():
 @contextlib.contextmanager
 def _flock(name, kind):
     locks = Path(settings.DATA_DIR, "locks")
-    locks.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        locks.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"Nothing was saved: the lock in {locks} cannot be had ({error.strerror}). See that the disk has room and "
+            "Lendbook may write there, and try again."
+        ) from error
     try:
         fcntl.flock(descriptor, kind)
         yield
@@ -158,6 +164,21 @@ def read_kept(tracker, version=None):
     if content is None or (version in (None, tracker.version) and sha256_of(content) != tracker.sha256):
         return None
     return content
+
+
+def read_recorded(tracker):
+    """(the bytes of the sha256 that `tracker` names, or None; whether they lie at the workbook's name).
+
+    For a backup, whose row may be older than the files: no lock is held and nothing moved, so whoever finds nothing
+    looks again under the lock.
+    """
+    places = path_of(tracker), waiting_path(tracker, tracker.sha256), version_path(tracker, tracker.version)
+    for path in (*places, places[0]):  # a waiting file may take its name between two looks
+        with contextlib.suppress(StoreError):
+            content = _bytes_of(path)
+            if content is not None and sha256_of(content) == tracker.sha256:
+                return content, path == places[0]
+    return None, False
 
 
 def _bytes_of(path):
@@ -264,11 +285,16 @@ def set_aside(tracker):
     """Keep the file at the workbook's name, whatever it is, in versions/ as "…-outside…", before another takes its place."""
     content = _bytes_of(path_of(tracker))
     if content is not None:
-        stem = version_path(tracker, tracker.version).stem
-        kept = versions_folder() / f"{stem}-outside-{sha256_of(content)[:8]}.xlsx"
+        kept = aside_path(tracker, content)
         _write_durable(kept, content)
         return kept
     return None
+
+
+def aside_path(tracker, content):
+    """Where bytes that Lendbook did not write are kept beside the tracker's versions."""
+    stem = version_path(tracker, tracker.version).stem
+    return versions_folder() / f"{stem}-outside-{sha256_of(content)[:8]}.xlsx"
 
 
 def keep_version(tracker):

@@ -8,6 +8,7 @@ from lendbook.money import parse_money, plain
 from trackers import collection, services, store
 from trackers.collection import REFUSALS, Typed, words
 from trackers.models import Tracker
+from trackers.schedule import MAX_DAY
 
 SAVE_KIND = "collection"
 HOLIDAYS_KIND = "skipped days"
@@ -72,7 +73,7 @@ def apply_step(job, progress):
 
 def has_skipped_days(tracker, weekdays, holidays):
     """Whether a tracker goes by these skipped days already; its row keeps the holidays that fall into its table."""
-    last = tracker.start_date + timedelta(days=services.MAX_DAY)
+    last = tracker.start_date + timedelta(days=MAX_DAY)
     within = sorted(day.isoformat() for day in holidays if tracker.start_date <= day <= last)
     return sorted(tracker.skipped_weekdays) == sorted(weekdays) and sorted(tracker.holidays) == within
 

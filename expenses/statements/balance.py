@@ -44,7 +44,35 @@ class Link(NamedTuple):
     balance: int | None
 
 
-def check_chain(links: list[Link]) -> Chain:
+@dataclass(frozen=True)
+class Links:
+    """Many lines as parallel columns: net and balance int64 paise, 0 where `net_known` or `has_balance` says no."""
+
+    line: np.ndarray
+    day: list[date | None]
+    net: np.ndarray
+    net_known: np.ndarray
+    balance: np.ndarray
+    has_balance: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    def __getitem__(self, part: slice) -> Links:
+        return Links(*(column[part] for column in vars(self).values()))
+
+    def one_by_one(self) -> list[Link]:
+        """The lines as Link tuples, in order."""
+        nets, balances = self.net.tolist(), self.balance.tolist()
+        return [
+            Link(line, day, net if known else None, balance if there else None)
+            for line, day, net, known, balance, there in zip(
+                self.line.tolist(), self.day, nets, self.net_known, balances, self.has_balance, strict=True
+            )
+        ]
+
+
+def check_chain(links: Links) -> Chain:
     """Walk the chain in file order and in reversed order and keep the way with fewer breaks.
 
     A day whose rows are merely out of order is no gap: its rows lead, in some order, from the balance before to the
@@ -59,51 +87,50 @@ def check_chain(links: list[Link]) -> Chain:
         newest_first = len(backward) < len(forward) or (len(backward) == len(forward) and _falls(links))
         walked, broken = (links[::-1], backward) if newest_first else (links, forward)
     if broken:
-        broken = _breaks_by_day(walked)
-    gaps = [Gap(walked[at].line, _reason(walked, at, before, off)) for at, before, off in broken]
-    opening, closing = _ends(walked)
+        broken_days = _breaks_by_day(walked.one_by_one())
+        gaps = [Gap(int(walked.line[at]), _reason(int(walked.line[before]), off)) for at, before, off in broken_days]
+    else:
+        gaps = []
+    opening, closing = _ends(walked, out_of_order=bool(broken))
     return Chain(tuple(sorted(gaps, key=lambda gap: gap.line)), newest_first, opening, closing)
 
 
-def _falls(links: list[Link]) -> bool:
+def _falls(links: Links) -> bool:
     """Newest first by its dates; decides only where the balances cannot tell."""
-    days = [link.day for link in (*links[:50], *links[-50:]) if link.day]
+    days = [day for day in (*links.day[:50], *links.day[-50:]) if day]
     return bool(days) and days[0] > days[-1]
 
 
-def _ends(walked: list[Link]) -> tuple[int | None, int | None]:
+def _ends(walked: Links, *, out_of_order: bool) -> tuple[int | None, int | None]:
     """Opening and closing balance: the first and the last known one, carried outwards over the amounts beyond them.
 
     A day written out of order at either end is put in order first.
     """
-    known = [i for i, link in enumerate(walked) if link.balance is not None]
-    if not known:
+    known = np.flatnonzero(walked.has_balance)
+    if not len(known):
         return None, None
-    first, last = known[0], known[-1]
-    opening = walked[first].balance - sum(link.net or 0 for link in walked[: first + 1])
-    closing = walked[last].balance + sum(link.net or 0 for link in walked[last + 1 :])
-    head = [link for link in walked if link.day == walked[0].day] if _breaks(walked) else []
-    if head and (ends := _day_ends(head, None)):
-        opening = ends[0]
-    tail = [link for link in walked if link.day == walked[-1].day] if head else []
-    if tail and (ends := _day_ends(tail, None)):
-        closing = ends[1]
+    first, last = int(known[0]), int(known[-1])
+    opening = int(walked.balance[first] - walked.net[: first + 1].sum())
+    closing = int(walked.balance[last] + walked.net[last + 1 :].sum())
+    if out_of_order:
+        links = walked.one_by_one()
+        if ends := _day_ends([link for link in links if link.day == links[0].day], None):
+            opening = ends[0]
+        if ends := _day_ends([link for link in links if link.day == links[-1].day], None):
+            closing = ends[1]
     return opening, closing
 
 
-def _breaks(links: list[Link]) -> list[tuple[int, int, int]]:
+def _breaks(links: Links) -> list[tuple[int, int, int]]:
     """(position, position of the balance before, paise off) of each balance that does not follow.
 
     Lines without a balance are bridged by their amounts; a line whose amounts are unknown starts the chain anew.
     """
-    balances = [link.balance for link in links]
-    at = np.array([i for i, balance in enumerate(balances) if balance is not None], dtype=np.int64)
+    at = np.flatnonzero(links.has_balance)
     if len(at) < 2:
         return []
-    nets = [link.net for link in links]
-    unknown = np.cumsum([net is None for net in nets])
-    net = np.cumsum(np.array([net or 0 for net in nets], dtype=np.int64))
-    start = np.array([balances[i] for i in at], dtype=np.int64) - net[at]
+    unknown = np.cumsum(~links.net_known)
+    start = links.balance[at] - np.cumsum(links.net)[at]
     off = np.diff(start)
     broken = np.flatnonzero((off != 0) & (np.diff(unknown[at]) == 0))
     return [(int(at[i + 1]), int(at[i]), int(off[i])) for i in broken]
@@ -153,9 +180,9 @@ def _day_ends(day: list[Link], start: int | None) -> tuple[int, int] | None:
     return first[0], last[0]
 
 
-def _reason(walked: list[Link], at: int, before: int, off: int) -> str:
+def _reason(before: int, off: int) -> str:
     more = "more" if off > 0 else "less"
     return (
-        f"closing balance does not follow from line {walked[before].line}: 1 or more rows may be missing "
+        f"closing balance does not follow from line {before}: 1 or more rows may be missing "
         f"({from_paise(abs(off)):.2f} {more} than it should be)"
     )

@@ -124,7 +124,7 @@ def possible_orders(texts: Sequence[str], preferred: str) -> list[str]:
     An order is disproved by a date that it cannot read and another order can (a 13th month). Where every order is
     disproved the file mixes formats: only ``preferred`` is given, and the rows it cannot read are rejected.
     """
-    dated = {text for text in texts if looks_like_date(text)}
+    dated = {text for text in set(texts) if looks_like_date(text)}
     # a year of two digits in front (25/04/01 for 1 April) is not written in India: only who asks for ymd gets it
     orders = [preferred, *(order for order in ("dmy", "mdy") if order != preferred)]
     good = {order: {text for text in dated if _readable(text, order)} for order in orders}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from expenses.statements import (
     axis,
@@ -28,7 +29,7 @@ from expenses.statements.dates import ORDERS, looks_like_date, possible_orders, 
 from expenses.statements.errors import Proposal, StatementError, UnknownLayout
 from expenses.statements.layout import ROLE_NAMES, ROLES, Layout, bare, missing
 from expenses.statements.table import MAX_BYTES, MAX_ROWS, Table, too_many_rows
-from expenses.statements.text import DELIMITERS, cut, decode, lines_of
+from expenses.statements.text import DELIMITERS, cut, cut_below, decode, lines_of
 from expenses.statements.workbook import open_html, open_xls, open_xlsx
 
 #: A preamble is no longer than this.
@@ -81,14 +82,17 @@ LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (*(bank.LAYOUT f
 
 @dataclass(frozen=True)
 class Found:
-    """A table, the position of its header row, the layout's name ("mapping" where a person named the columns) and
-    role -> column."""
+    """A table, the position of its header row, the layout's name ("mapping" where a person named the columns), role ->
+    column, and what stands below the header: rows of cells, and the line of each. Of a text file the table is only
+    its head."""
 
     table: Table
     at: int
     layout: str
     columns: dict[str, int]
     dates: str = "dmy"
+    body: Sequence[list[str]] = ()
+    lines: Sequence[int] = ()
 
     @property
     def headers(self) -> list[str]:
@@ -150,8 +154,10 @@ def find(content: bytes, *, layout: str | None = None, mapping: dict[str, str] |
     table = found.table
     if table.kind == "text":
         lines = lines_of(decode(content)[0])
-        table = cut(lines, table.delimiter, table.encoding)
-    return Found(table, found.at, found.layout, found.columns, found.dates)
+        body, numbers = cut_below(lines, table.delimiter, table.lines[found.at] - 1, len(found.headers))
+    else:
+        body, numbers = table.rows[found.at + 1 :], table.lines[found.at + 1 :]
+    return replace(found, body=body, lines=numbers)
 
 
 def _known(candidates: list[Table], name: str | None) -> Found | None:

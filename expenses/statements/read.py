@@ -7,21 +7,21 @@ True
 
 from __future__ import annotations
 
-import csv
-import io
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import NamedTuple
 
 import pandas as pd
 
 from expenses.statements.amounts import from_paise
 from expenses.statements.balance import Chain, Gap, check_chain
-from expenses.statements.dates import ORDERS, possible_orders, read_dates
+from expenses.statements.dates import ORDERS, possible_orders, read_date, read_dates
 from expenses.statements.detect import find, propose, tables
 from expenses.statements.errors import Proposal, StatementError
 from expenses.statements.rows import Cells, Columns, RejectedRow, read_rows
@@ -114,15 +114,17 @@ class ParsedStatement:
                 fingerprint,
             )
 
-    def rejected_csv(self) -> str:
-        """The rejected rows under the file's own header with their reasons, to be mended and sent again."""
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow([*self.headers, "Reason"])
-        for row in self.rejected:
-            cells = list(row.cells) + [""] * (len(self.headers) - len(row.cells))
-            writer.writerow([*cells, f"Line {row.line}: {row.reason}"])
-        return text.getvalue()
+    def mendable(self) -> list[list[str]]:
+        """The rejected rows' cells as they can be sent again by themselves: the few dates among them may not tell that
+        the file wrote the month first, so those that can be read are written the way every order reads alike."""
+        at = [self.headers.index(self.columns[role]) for role in ("date", "value_date") if role in self.columns]
+        rows = [list(row.cells) for row in self.rejected]
+        if self.dates != "dmy":
+            for row in rows:
+                for column in at:
+                    with suppress(ValueError, IndexError):
+                        row[column] = read_date(row[column], self.dates).isoformat()
+        return rows
 
 
 FRAME = (
@@ -209,13 +211,8 @@ def _runs(days: list[date], chain: Chain) -> bool:
 
 
 def _frame(good: Columns) -> pd.DataFrame:
-    """The good rows as a frame, each with its fingerprint.
-
-    The fingerprint covers every column that the bank repeats from one export to the next, the closing balance
-    included, and the row's occurrence number among identical rows: of two truly identical rows both stay, and an
-    overlapping statement adds only what is new. A serial number is left out: it starts anew in every export.
-    """
-    frame = pd.DataFrame(
+    """The good rows as a frame, each with its fingerprint."""
+    return pd.DataFrame(
         {
             "line": pd.Series(good.line, dtype="int64"),
             "transaction_date": pd.Series(good.day, dtype=object),
@@ -225,26 +222,42 @@ def _frame(good: Columns) -> pd.DataFrame:
             "debit": pd.Series(good.debit, dtype="int64"),
             "credit": pd.Series(good.credit, dtype="int64"),
             "balance": pd.Series(good.balance, dtype=object),
+            "fingerprint": pd.Series(_fingerprints(good), dtype=object),
         }
     )
-    keys = pd.Series(
-        [
-            f"{day}\x1f{narration}\x1f{value}\x1f{reference}\x1f{debit}\x1f{credit}\x1f{balance}"
-            for day, narration, value, reference, debit, credit, balance in zip(
-                good.day,
+
+
+def _fingerprints(good: Columns) -> list[str]:
+    """What tells a row from every other of its account.
+
+    It covers every column that the bank repeats from one export to the next, the closing balance included, and the
+    row's occurrence number among identical rows: of two truly identical rows both stay, and an overlapping statement
+    adds only what is new. A serial number is left out: it starts anew in every export.
+    """
+    iso = {day: str(day) for day in {*good.day, *good.value_date}}
+    keys = list(
+        map(
+            "\x1f".join,
+            zip(
+                map(iso.__getitem__, good.day),
                 good.narration,
-                good.value_date,
+                map(iso.__getitem__, good.value_date),
                 good.reference,
-                good.debit,
-                good.credit,
-                good.balance,
+                map(str, good.debit),
+                map(str, good.credit),
+                map(str, good.balance),
                 strict=True,
-            )
-        ],
-        dtype=object,
+            ),
+        )
     )
-    number = keys.groupby(keys).cumcount() if len(keys) else keys
-    frame["fingerprint"] = [
-        blake2b(f"{key}\x1f{n}".encode(), digest_size=16).hexdigest() for key, n in zip(keys, number, strict=True)
+    if len(set(keys)) == len(keys):
+        numbers = repeat(0)
+    else:
+        seen: Counter[str] = Counter()
+        numbers = []
+        for key in keys:
+            numbers.append(seen[key])
+            seen[key] += 1
+    return [
+        blake2b(f"{key}\x1f{n}".encode(), digest_size=16).hexdigest() for key, n in zip(keys, numbers, strict=False)
     ]
-    return frame

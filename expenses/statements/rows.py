@@ -7,18 +7,23 @@ row above (date and amounts blank) or is a rule of asterisks or dashes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
-from expenses.statements.amounts import BLANK, read_amount, side_of
-from expenses.statements.balance import Link
-from expenses.statements.dates import looks_like_date, read_dates
+import numpy as np
+
+from expenses.statements.amounts import BLANK
+from expenses.statements.balance import Links
+from expenses.statements.columns import Amounts, read_amounts, read_days
+from expenses.statements.dates import looks_like_date
 from expenses.statements.detect import Found
 from expenses.statements.ragged import align
 from expenses.statements.table import MAX_ROWS, too_many_rows
-from expenses.statements.text import NUL_MARK
+from expenses.statements.text import NUL_MARK, Uniform
 
 _RULE = re.compile(r"[*\-=_~.#\s]*")
+#: A text that a download of ours kept from running as a formula in a spreadsheet.
+_DISARMED = re.compile(r"'[=+\-@]")
 _SUMMARY = re.compile(
     r"\W*(closing|opening|grand|total|sub ?total|b/?f|c/?f|brought|carried|statement|balance)\b", re.I
 )
@@ -33,52 +38,41 @@ class RejectedRow:
     cells: tuple[str, ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Columns:
     """The good rows as parallel columns; amounts in paise, 0 for an empty side, None for no balance."""
 
-    line: list[int] = field(default_factory=list)
-    day: list[date] = field(default_factory=list)
-    narration: list[str] = field(default_factory=list)
-    value_date: list[date | None] = field(default_factory=list)
-    reference: list[str] = field(default_factory=list)
-    debit: list[int] = field(default_factory=list)
-    credit: list[int] = field(default_factory=list)
-    balance: list[int | None] = field(default_factory=list)
-
-    def append(self, line, day, narration, value_date, reference, debit, credit, balance) -> None:
-        self.line.append(line)
-        self.day.append(day)
-        self.narration.append(narration if "  " not in narration and narration.isprintable() else _squeezed(narration))
-        self.value_date.append(value_date)
-        self.reference.append(reference)
-        self.debit.append(debit)
-        self.credit.append(credit)
-        self.balance.append(balance)
-
-
-def _squeezed(text: str) -> str:
-    return " ".join(text.split())
+    line: list[int]
+    day: list[date]
+    narration: list[str]
+    value_date: list[date | None]
+    reference: list[str]
+    debit: list[int]
+    credit: list[int]
+    balance: list[int | None]
 
 
 class Cells:
     """The lines of a statement below its header, squared to the header's width, and the cells of each role."""
 
     def __init__(self, found: Found):
-        width = len(found.headers)
-        self.original = found.table.rows[found.at + 1 :]
-        self.lines = found.table.lines[found.at + 1 :]
+        self.found, self.original, self.lines = found, found.body, found.lines
         if len(self.original) > MAX_ROWS:
             raise too_many_rows()
-        self.found = found
         self.rows, self.too_wide = self.original, {}
-        if set(map(len, self.original)) != {width}:
+        width = len(found.headers)
+        if not isinstance(self.original, Uniform) and set(map(len, self.original)) != {width}:
             self.rows, self.too_wide = _squared(self.original, found, width)
 
     def of(self, role: str) -> list[str]:
         """The cells of a role's column; blanks where the statement has no such column."""
         at = self.found.columns.get(role)
-        return [""] * len(self.rows) if at is None else [row[at] for row in self.rows]
+        if at is None:
+            return [""] * len(self.rows)
+        column = self.rows.columns[at] if isinstance(self.rows, Uniform) else [row[at] for row in self.rows]
+        if role in ("narration", "reference") and any(text.startswith("'") for text in column):
+            return [text[1:] if _DISARMED.match(text) else text for text in column]
+        return column
 
 
 def _squared(raw: list[list[str]], found: Found, width: int) -> tuple[list[list[str]], dict[int, int]]:
@@ -97,124 +91,78 @@ def _squared(raw: list[list[str]], found: Found, width: int) -> tuple[list[list[
     return rows, too_wide
 
 
-def read_rows(cells: Cells, order: str) -> tuple[Columns, list[RejectedRow], list[Link]]:
-    """The good rows, the rejected ones and the balance chain's links, each in file order."""
-    days = read_dates(cells.of("date"), order)
-    value_days = read_dates(cells.of("value_date"), order)
-    amounts = _amounts(cells)
-    narrations, references, values = cells.of("narration"), cells.of("reference"), cells.of("value_date")
-    good, rejected, links = Columns(), [], []
-    above: Columns | RejectedRow | None = None  # whose narration a continuation continues
-    for at in range(_last_row(cells, days, amounts) + 1):
-        day, amount, value_day = days[at], amounts[at], value_days[at]
-        reasons = []
-        if isinstance(day, str) or isinstance(amount, str) or at in cells.too_wide:
-            kind = _kind(cells, at, amount)
-            if kind == "continuation":
-                _continue(above, narrations[at], cells.rows[at])
-                continue
-            if kind == "rule":
-                continue
-            if kind == "brought forward":
-                links.append(Link(cells.lines[at], None, None, _balance(cells, at)))
-                continue
-            reasons = _reasons(cells, at, day, amount)
-        if isinstance(value_day, str):
-            if values[at] in BLANK:
-                value_day = None
-            else:
-                reasons.append("value " + value_day)
-        if NUL_MARK in narrations[at] or NUL_MARK in references[at]:
-            reasons.append("the line holds a NUL byte (shown as ␀): the file may be damaged here")
-        if reasons:
-            above = RejectedRow(cells.lines[at], "; ".join(reasons), tuple(cells.original[at]))
-            rejected.append(above)
-            net = None if isinstance(amount, str) else amount[1] - amount[0]
-            links.append(Link(cells.lines[at], day if isinstance(day, date) else None, net, _balance(cells, at)))
-            continue
-        debit, credit, balance = amount
-        good.append(cells.lines[at], day, narrations[at], value_day, references[at], debit, credit, balance)
-        links.append(Link(cells.lines[at], day, credit - debit, balance))
-        above = good
-    return good, rejected, links
+def read_rows(cells: Cells, order: str) -> tuple[Columns, list[RejectedRow], Links]:
+    """The good rows, the rejected ones and the balance chain's links, each in file order.
+
+    Columns are read whole; only lines with something unusual are looked at one by one.
+    """
+    days, day_faults = read_days(cells.of("date"), order)
+    value_days, value_faults = read_days(cells.of("value_date"), order, may_be_blank=True)
+    amounts = read_amounts(cells.found.columns, cells.of)
+    amounts.has_balance[list(cells.too_wide)] = False
+    texts, references = cells.of("narration"), cells.of("reference")
+    nul = {at for column in (texts, references) for at, text in enumerate(column) if NUL_MARK in text}
+    count = _last_row(cells, days, amounts.faults) + 1
+    odd = {at for faults in (day_faults, amounts.faults, cells.too_wide, value_faults, nul) for at in faults}
+    narrations = [text if "  " not in text and text.isprintable() else " ".join(text.split()) for text in texts]
+    good, linked = np.ones(count, dtype=bool), np.ones(count, dtype=bool)
+    rejected: list[RejectedRow] = []
+    above: int | None = None  # the good row that a continuation would continue
+    for at in sorted(at for at in odd if at < count):
+        above = at - 1 if at and at - 1 not in odd else above
+        good[at] = False
+        unread = at in day_faults or at in amounts.faults or at in cells.too_wide
+        kind = _kind(cells, at, bool(amounts.has_balance[at])) if unread else "row"
+        if kind == "row":
+            above = None
+            reasons = _reasons(cells, at, day_faults, amounts.faults)
+            reasons += ["value " + value_faults[at]] if at in value_faults else []
+            reasons += [_NUL] if at in nul else []
+            rejected.append(RejectedRow(cells.lines[at], "; ".join(reasons), tuple(cells.original[at])))
+        elif kind != "brought forward":
+            linked[at] = False
+        if kind == "continuation" and above is not None:
+            more = texts[at] or " ".join(filter(None, cells.rows[at]))
+            narrations[above] = f"{narrations[above]} {' '.join(more.split())}".strip()
+    at_good = np.flatnonzero(good)
+    columns = _columns(cells, at_good, days, narrations, value_days, references, amounts)
+    return columns, rejected, _links(cells, np.flatnonzero(linked), days, amounts)
 
 
-def _amounts(cells: Cells) -> list[tuple[int, int, int | None] | str]:
-    """(debit, credit, balance) in paise for each line, or the reasons why there is none."""
-    columns = cells.found.columns
-    balances = _read(cells.of("balance"), "balance")
-    if "balance_type" in columns:
-        pairs = zip(balances, cells.of("balance_type"), strict=True)
-        balances = [-abs(b) if isinstance(b, int) and side_of(kind) == "dr" else b for b, kind in pairs]
-    if "amount" in columns:
-        texts = cells.of("amount")
-        sides = map(_from_signed, _read(texts, "amount"), texts, cells.of("type"), ["type" in columns] * len(texts))
-    else:
-        debits, credits = cells.of("debit"), cells.of("credit")
-        sides = map(_from_two, _read(debits, "debit"), _read(credits, "credit"), debits, credits)
-    return [
-        (side[0], side[1], balance)
-        if not isinstance(side, str) and not isinstance(balance, str)
-        else "; ".join(reason for reason in (side, balance) if isinstance(reason, str))
-        for side, balance in zip(sides, balances, strict=True)
-    ]
+_NUL = f"the line holds a NUL byte (shown as {NUL_MARK}): the file may be damaged here"
 
 
-def _read(texts: list[str], name: str) -> list[int | str | None]:
-    """Paise, None for a blank, or the reason."""
-    amounts: list[int | str | None] = []
-    seen: dict[str, int | str | None] = dict.fromkeys(BLANK)
-    for text in texts:
-        if text not in seen:
-            try:
-                seen[text] = read_amount(text)
-            except ValueError as error:
-                seen[text] = f"{name} {error}"
-        amounts.append(seen[text])
-    return amounts
+def _columns(cells: Cells, at_good, days, narrations, value_days, references, amounts: Amounts) -> Columns:
+    """The columns at the good positions."""
+    at_list = at_good.tolist()
+    balances = zip(amounts.balance[at_good].tolist(), amounts.has_balance[at_good].tolist(), strict=True)
+    return Columns(
+        line=[cells.lines[at] for at in at_list],
+        day=[days[at] for at in at_list],
+        narration=[narrations[at] for at in at_list],
+        value_date=[value_days[at] for at in at_list],
+        reference=[references[at] for at in at_list],
+        debit=amounts.debit[at_good].tolist(),
+        credit=amounts.credit[at_good].tolist(),
+        balance=[paise if there else None for paise, there in balances],
+    )
 
 
-def _from_two(debit: int | str | None, credit: int | str | None, debit_text: str, credit_text: str):
-    """A debit and a credit column. A minus or brackets in the debit column only repeat that money went out."""
-    if isinstance(debit, str) or isinstance(credit, str):
-        return "; ".join(reason for reason in (debit, credit) if isinstance(reason, str))
-    if debit and credit:
-        return f"both debit '{debit_text}' and credit '{credit_text}' are filled"
-    if debit:
-        return f"debit '{debit_text}' says Cr" if debit > 0 and debit_text[-2:].lower() == "cr" else (abs(debit), 0)
-    if credit:
-        return f"credit '{credit_text}' is negative" if credit < 0 else (0, credit)
-    return "neither debit nor credit is filled"
+def _links(cells: Cells, at_links, days, amounts: Amounts) -> Links:
+    """The balance chain of the lines at these positions; one whose amounts cannot be read moves an unknown sum."""
+    known = np.ones(len(days), dtype=bool)
+    known[list(amounts.faults)] = False
+    return Links(
+        line=np.array(cells.lines, dtype=np.int64)[at_links],
+        day=[days[at] for at in at_links.tolist()],
+        net=np.where(known, amounts.credit - amounts.debit, 0)[at_links],
+        net_known=known[at_links],
+        balance=amounts.balance[at_links],
+        has_balance=amounts.has_balance[at_links],
+    )
 
 
-def _from_signed(amount: int | str | None, text: str, kind: str, typed: bool):
-    """One amount column: the side is told by a type column, by Dr or Cr behind the amount, else by its sign."""
-    if isinstance(amount, str):
-        return amount
-    if not amount:
-        return "the amount is blank" if amount is None else "the amount is zero"
-    side = side_of(kind)
-    if typed and kind not in BLANK and not side:
-        return f"type '{kind[:40]}' is neither Dr nor Cr"
-    if side == "cr" and amount < 0 and text.lstrip()[:1] != "-":
-        return f"amount '{text}' is Dr but its type is Cr"
-    if not side:
-        if typed and text.lstrip()[:1] not in "+-(" and not side_of(text):
-            return "the type, Dr or Cr, is blank"
-        side = "dr" if amount < 0 else "cr"
-    return (abs(amount), 0) if side == "dr" else (0, abs(amount))
-
-
-def _balance(cells: Cells, at: int) -> int | None:
-    """A rejected line's balance, if it can be read: the chain goes on from it."""
-    column = cells.found.columns.get("balance")
-    if column is None or at in cells.too_wide:
-        return None
-    balance = _read([cells.rows[at][column]], "")[0]
-    return balance if isinstance(balance, int) else None
-
-
-def _last_row(cells: Cells, days: list[date | str], amounts: list) -> int:
+def _last_row(cells: Cells, days: list[date | None], amount_faults: dict[int, str]) -> int:
     """Position of the last line that is a row; -1 without any.
 
     The last dated line, the narration that continues below it, and lines straight below that are rows but for their
@@ -222,13 +170,13 @@ def _last_row(cells: Cells, days: list[date | str], amounts: list) -> int:
     """
     dates = cells.of("date")
     last = len(days) - 1
-    while last >= 0 and not isinstance(days[last], date) and not looks_like_date(dates[last]):
+    while last >= 0 and days[last] is None and not looks_like_date(dates[last]):
         last -= 1
     at = last + 1
     while 0 < at < len(days) and any(cells.rows[at]):
-        kind = _kind(cells, at, amounts[at])
+        kind = _kind(cells, at, False)
         narration = cells.rows[at][cells.found.columns["narration"]]
-        row = kind == "row" and not isinstance(amounts[at], str) and not _is_summary(cells, at)
+        row = kind == "row" and at not in amount_faults and not _is_summary(cells, at)
         wrapped = kind == "continuation" and narration and sum(map(bool, cells.rows[at])) == 1
         if not row and not (wrapped and cells.found.columns["narration"] > 0 and not _SUMMARY.match(narration)):
             break
@@ -244,7 +192,7 @@ def _is_summary(cells: Cells, at: int) -> bool:
     return any(_SUMMARY.match(row[columns[role]]) for role in ("date", "narration"))
 
 
-def _kind(cells: Cells, at: int, amount: tuple | str) -> str:
+def _kind(cells: Cells, at: int, has_balance: bool) -> str:
     """Row, continuation, rule (asterisks, dashes, nothing) or brought forward (an opening balance above the rows)."""
     row, columns = cells.rows[at], cells.found.columns
     if all(map(_RULE.fullmatch, row)):
@@ -255,23 +203,14 @@ def _kind(cells: Cells, at: int, amount: tuple | str) -> str:
         return "row"
     if "balance" not in columns or row[columns["balance"]] in BLANK:
         return "continuation"
-    first = not any(any(above) for above in cells.rows[:at])
-    return "brought forward" if first and not isinstance(_balance(cells, at), str) else "row"
+    return "brought forward" if has_balance and not any(any(above) for above in cells.rows[:at]) else "row"
 
 
-def _continue(above: Columns | RejectedRow | None, narration: str, row: list[str]) -> None:
-    """Add a wrapped narration to the row above; below a rejected row it stays with that row's other lines."""
-    if isinstance(above, Columns):
-        more = narration or " ".join(filter(None, row))
-        above.narration[-1] = f"{above.narration[-1]} {' '.join(more.split())}".strip()
-
-
-def _reasons(cells: Cells, at: int, day: date | str, amount: tuple | str) -> list[str]:
+def _reasons(cells: Cells, at: int, day_faults: dict[int, str], amount_faults: dict[int, str]) -> list[str]:
     if at in cells.too_wide:
         return [f"{cells.too_wide[at]} fields where the header has {len(cells.found.headers)}; is a comma unquoted?"]
     reasons = []
-    if isinstance(day, str):
-        reasons.append("the date is blank" if cells.rows[at][cells.found.columns["date"]] in BLANK else day)
-    if isinstance(amount, str):
-        reasons.append(amount)
-    return reasons
+    if at in day_faults:
+        blank = cells.rows[at][cells.found.columns["date"]] in BLANK
+        reasons.append("the date is blank" if blank else day_faults[at])
+    return [*reasons, amount_faults[at]] if at in amount_faults else reasons

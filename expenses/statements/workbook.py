@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from datetime import date, datetime
 
 import lxml.html
 from python_calamine import CalamineError, CalamineWorkbook
 
+from expenses.statements import xls
 from expenses.statements.errors import StatementError
 from expenses.statements.table import MAX_COLUMNS, MAX_ROWS, Table, too_many_columns, too_many_rows
+from expenses.statements.xls import cell_text
 
 MAX_UNPACKED_BYTES = 150 * 1024 * 1024
 MAX_PARTS = 1_000
@@ -36,14 +37,35 @@ def _large() -> StatementError:
 def open_xlsx(content: bytes) -> list[Table]:
     """Every sheet of an .xlsx as text cells; formulas count with the value that the file holds for them."""
     _measure(content)
-    return _read(content, "xlsx")
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        sheets = [workbook.get_sheet_by_name(name) for name in workbook.sheet_names[:MAX_SHEETS]]
+        return [_table(one.name, one.height, one.width, _rows(one), "xlsx") for one in sheets]
+    except CalamineError as error:
+        raise _damaged(error) from None
+    except BaseException as error:  # calamine's panic is no Exception, and cannot be imported
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _damaged(error) from None
+
+
+# A workbook's first record (BOF of BIFF8 or BIFF5), perhaps WRITEPROT, then FILEPASS: all after it is encrypted.
+_FILEPASS = re.compile(
+    rb"\x09\x08(?:\x10\x00\x00\x06\x05\x00.{12}|\x08\x00\x00\x05\x05\x00.{4})(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL
+)
 
 
 def open_xls(content: bytes) -> list[Table]:
     """Every sheet of a binary .xls; an .xlsx with a password comes in the same container and is told apart."""
-    if "EncryptedPackage".encode("utf-16-le") in content:
+    if "EncryptedPackage".encode("utf-16-le") in content or _FILEPASS.search(content):
         raise _locked()
-    return _read(content, "xls")
+    try:
+        found = xls.sheets(content, most=MAX_SHEETS, max_rows=MAX_ROWS, max_text=MAX_TEXT)
+    except xls.Unreadable as error:
+        if str(error) == xls.TOO_LARGE:
+            raise _large() from None
+        raise (_locked() if "password" in str(error).lower() else _damaged(error)) from None
+    return [_table(name, height, width, rows, "xls") for name, height, width, rows in found]
 
 
 def _locked() -> StatementError:
@@ -53,47 +75,22 @@ def _locked() -> StatementError:
     )
 
 
-def _read(content: bytes, kind: str) -> list[Table]:
-    try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        names = workbook.sheet_names[:MAX_SHEETS]
-        return [_sheet(workbook, name, kind) for name in names]
-    except CalamineError as error:
-        if "password" in str(error).lower():
-            raise _locked() from None
-        raise StatementError(
-            f"The workbook cannot be opened ({str(error)[:100]}). Download it again, or choose the bank's CSV export."
-        ) from None
+def _damaged(error: BaseException) -> StatementError:
+    return StatementError(
+        f"The workbook cannot be opened ({str(error)[:100]}). Download it again, or choose the bank's CSV export."
+    )
 
 
-def _sheet(workbook: CalamineWorkbook, name: str, kind: str) -> Table:
-    sheet = workbook.get_sheet_by_name(name)
-    if sheet.height > MAX_ROWS:
+def _rows(sheet) -> list[list[str]]:
+    return [[cell_text(cell) for cell in row] for row in sheet.iter_rows()] if sheet.height <= MAX_ROWS else []
+
+
+def _table(name: str, height: int, width: int, rows: list[list[str]], kind: str) -> Table:
+    if height > MAX_ROWS:
         raise too_many_rows()
-    if sheet.width > MAX_COLUMNS:
-        raise too_many_columns(1, sheet.width)
-    rows = [[_text(cell) for cell in row] for row in sheet.iter_rows()]  # from row 1, empty ones included
+    if width > MAX_COLUMNS:
+        raise too_many_columns(1, width)
     return Table(name, rows, list(range(1, len(rows) + 1)), kind)
-
-
-def _text(cell: object) -> str:
-    """A cell as the text a delimited export would hold. A number becomes its shortest decimal form, never rounded
-    here: amounts.read_amount judges what stands behind the second decimal."""
-    if isinstance(cell, str):
-        return cell.strip()
-    if isinstance(cell, bool):
-        return str(cell).upper()
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() else repr(cell)
-    if isinstance(cell, datetime):
-        return (
-            cell.isoformat(" ")
-            if cell.time().replace(microsecond=0).isoformat() != "00:00:00"
-            else cell.date().isoformat()
-        )
-    if isinstance(cell, date):
-        return cell.isoformat()
-    return "" if cell is None else str(cell)
 
 
 def _measure(content: bytes) -> None:

@@ -1,24 +1,34 @@
-"""Statements: upload, the columns where no layout fits, a look before anything comes in, and undo."""
+"""Statements: upload, the columns where no layout fits, a look before anything comes in, how far it is, and undo.
+
+Each file is a job (expenses.uploads) with a page of its own; files uploaded together share one.
+"""
+
+from datetime import date
+from decimal import Decimal
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404
 from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from expenses import services, uploads
-from expenses.models import Statement
-from expenses.statements import StatementError, UnknownLayout
-from ledger import access
-from ledger.models import Account
+from expenses.models import DecidedBy, Statement, Transaction
+from expenses.selection import totals
+from expenses.statements import StatementError
+from ledger import access, faults, jobs
+from ledger.exports import table_response
+from ledger.models import Account, Job
 from ledger.pages import book_page, page
+from ledger.views.imports import is_busy, run_if_quick, waiting
 
 ROLES = (
     ("date", "Date"), ("narration", "Narration"), ("debit", "Debit"), ("credit", "Credit"), ("amount", "Amount"),
     ("type", "Dr / Cr"), ("balance", "Balance"), ("value_date", "Value date"), ("reference", "Reference"),
 )  # fmt: skip
 ORDERS = (("", "as the file shows"), ("dmy", "day first"), ("mdy", "month first"), ("ymd", "year first"))
+OPEN = (Job.State.WAITING, Job.State.RUNNING, Job.State.ASKS)
 
 
 class ManyFiles(forms.ClearableFileInput):
@@ -26,122 +36,211 @@ class ManyFiles(forms.ClearableFileInput):
 
 
 class FilesField(forms.FileField):
-    """One or many files; each is checked as one would be."""
+    """One or many files. What is wrong with one of them is said of that one, later, and stops no other."""
 
     widget = ManyFiles
 
     def clean(self, data, initial=None):
-        files = data if isinstance(data, list) else [data]
-        return [super(FilesField, self).clean(file, initial) for file in files or [None]]
+        files = [file for file in (data if isinstance(data, list | tuple) else [data]) if file]
+        if not files:
+            raise ValidationError("Choose one or more files first.")
+        if len(files) > uploads.MAX_FILES:
+            raise ValidationError(f"These are {len(files)} files; choose up to {uploads.MAX_FILES} at once.")
+        return files
 
 
 class UploadForm(forms.Form):
     account = forms.ModelChoiceField(Account.objects.none(), empty_label=None)
-    files = FilesField(label="Statements", help_text=".csv, .txt, .xlsx or .xls, 10 MB each")
+    files = FilesField(label="Statements", help_text=".csv, .txt, .xlsx or .xls, one or many, 10 MB each")
 
     def __init__(self, *args, book, user, **kwargs):
         super().__init__(*args, label_suffix="", **kwargs)
         accounts = access.visible(Account, user, book).filter(kind__in=services.STATEMENT_KINDS, is_active=True)
         self.fields["account"].queryset = accounts
+        self.fields["files"].widget.attrs["accept"] = ".csv,.txt,.xlsx,.xls"
 
 
 @book_page()
 def statements(request, book):
     """All statements of the book, and the upload."""
-    may_post = access.may(request.user, book, access.POST)
-    form = UploadForm(request.POST or None, request.FILES or None, book=book, user=request.user)
-    if request.method == "POST" and may_post and form.is_valid():
-        kept = []
-        for file in form.cleaned_data["files"]:
-            try:
-                kept.append(uploads.keep(book, form.cleaned_data["account"], file, request.user))
-            except ValidationError as error:
-                form.add_error("files", f"{file.name}: {' '.join(error.messages)}")
-        if kept:
-            return redirect("expenses:look", book.slug, kept[0])
-    listed = access.visible(Statement, request.user, book).select_related("account", "uploaded_by")
+    may_import = access.may(request.user, book, access.CLOSE)
+    if request.method == "POST" and not may_import:
+        raise PermissionDenied
+    bound = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = UploadForm(*bound, book=book, user=request.user)
+    if bound and form.is_valid():
+        made = uploads.receive(form.cleaned_data["account"], form.cleaned_data["files"], user=request.user)
+        for job in made:
+            run_if_quick(job)
+        if len(made) == 1:
+            return redirect("expenses:upload", book.slug, made[0].pk)
+        return redirect("expenses:uploads", book.slug, made[0].parameters["batch"])
+    listed = list(access.visible(Statement, request.user, book).select_related("account", "uploaded_by")[:200])
+    frozen = faults.frozen(book.pk, faults.STATEMENT)
+    for statement in listed:
+        statement.is_frozen = str(statement.pk) in frozen
+    open_jobs = access.visible(Job, request.user, book).filter(kind=uploads.KIND, state__in=OPEN)
     context = {
         "title": "Statements",
         "form": form,
-        "statements": listed[:200],
-        "waiting": uploads.waiting(book, request.user),
-        "may_post": may_post,
+        "statements": listed,
+        "waiting": open_jobs.order_by("pk")[:50] if may_import else [],
+        "may_post": may_import,
         "has_accounts": form.fields["account"].queryset.exists(),
     }
-    return page(request, "expenses/statements.html", context)
+    return page(request, "expenses/statements.html", context, status=400 if form.errors else 200)
 
 
-@book_page(access.POST)
-def look(request, book, token):
-    """What a kept file would bring; the columns are asked where no layout fits. POST brings it in, or drops it."""
-    upload = uploads.find(book, request.user, token)
-    mapping = {role: request.POST[f"map_{role}"] for role, _ in ROLES if request.POST.get(f"map_{role}")} or None
-    dates = request.POST.get("dates") or None
-    context = {"title": upload["file_name"], "upload": upload, "token": token, "roles": ROLES, "orders": ORDERS}
-    if request.POST.get("do") == "drop":
-        uploads.drop(token)
-        return _next(request, book)
-    try:
-        parsed = services.parse(upload["account"], upload["content"], mapping=mapping, dates=dates)
-    except UnknownLayout as error:
-        proposal = error.proposal
-        context |= {"error": str(error), "proposal": proposal, "fields": _fields(proposal, mapping), "dates": dates}
-        return page(request, "expenses/mapping.html", context)
-    except (StatementError, ValidationError) as error:
-        words = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-        return page(request, "expenses/mapping.html", {**context, "error": words, "proposal": None})
-    if request.method == "GET" and request.GET.get("rejected") == "csv":
-        response = HttpResponse(parsed.rejected_csv(), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="rejected.csv"'
-        return response
-    if request.POST.get("do") == "import":
-        report = uploads.bring_in(upload, token, mapping=mapping, dates=dates, user=request.user)
-        messages.success(
-            request,
-            f"{upload['file_name']}: {report.imported} rows came in, {report.duplicate} were known, "
-            f"{report.rejected} rejected.",
-        )  # fmt: skip
-        return _next(request, book)
-    report = services.preview(upload["account"], parsed)
-    context |= {
-        "report": report,
-        "parsed": parsed,
-        "mapping": mapping or {},
-        "dates": dates,
-        "sample": list(_first(parsed)),
+# ------------------------------------------------------------------------------------------------ one file, or many
+
+
+def _job(request, book, pk):
+    jobs_here = access.visible(Job.objects.select_related("book", "created_by"), request.user, book)
+    return access.get_visible(jobs_here.filter(kind=uploads.KIND), request.user, book, pk=pk)
+
+
+def _batch(request, book, batch):
+    found = list(uploads.of_batch(access.visible(Job.objects.select_related("book"), request.user, book), batch))
+    if not found:
+        raise Http404("There is no such upload in this book.")
+    return found
+
+
+def _shown(job):
+    """What the pages show of an upload: its job, what stage it is at, and its figures as figures."""
+    result = job.result
+    stage = {Job.State.ASKS: "columns" if "columns" in result else "check"}.get(job.state, job.state)
+    stage = "busy" if is_busy(job) else stage
+    figures = {name: result[name] and Decimal(result[name]) for name in _FIGURES if name in result}
+    period = [date.fromisoformat(day) for day in result.get("period", []) if day]
+    fresh = result.get("held" if stage == "check" else "imported", 0)
+    told = {**result, **figures, "imported": fresh, "period": period}
+    shown = {"job": job, "stage": stage, "result": told, **waiting(job)}
+    if stage == Job.State.DONE:
+        rows = Transaction.objects.filter(book=job.book_id, statement=result.get("statement"))
+        shown["to_be_told"] = totals(rows.filter(debit_amount__isnull=False, decided_by=DecidedBy.TBD))
+    return shown
+
+
+_FIGURES = ("debits", "credits", "opening", "closing")
+
+
+@book_page(access.CLOSE)
+@require_GET
+def upload(request, book, pk):
+    """Where one file stands: its columns, a look at what it would bring, its progress or its end."""
+    job = _job(request, book, pk)
+    shown = _shown(job)
+    together = uploads.of_batch(Job.objects.filter(book=book), job.parameters["batch"]).count()
+    context = {
+        "title": job.file_name,
+        "one": shown,
+        "account": uploads.account_of(job),
+        "busy": shown["stage"] == "busy",
+        "batch": job.parameters["batch"] if together > 1 else "",
+        "together": together,
+        "orders": ORDERS,
+        "dates": job.parameters["dates"],
+        "step": {"columns": 2, "check": 3, "busy": 4 if job.step == uploads.BRING_IN else 3}.get(shown["stage"], 4),
     }
-    return page(request, "expenses/look.html", context)
+    if shown["stage"] == "columns":
+        proposal = job.result["columns"]
+        chosen = job.parameters["mapping"] or proposal["columns"]
+        context |= {"proposal": proposal, "fields": [(role, label, chosen.get(role, "")) for role, label in ROLES]}
+    if shown["stage"] == "check":
+        rows = shown["result"]["sample"]
+        context["sample"] = [
+            [line, date.fromisoformat(day), text, *(amount and Decimal(amount) for amount in amounts)]
+            for line, day, text, *amounts in rows
+        ]
+    return page(request, "expenses/upload.html", context)
 
 
-def _fields(proposal, mapping):
-    """[(role, label, chosen header)] of the mapping form."""
-    chosen = mapping or (proposal.columns if proposal else {})
-    return [(role, label, chosen.get(role, "")) for role, label in ROLES]
+@book_page(access.CLOSE)
+@require_GET
+def batch(request, book, batch):
+    """All files of one upload, each with what it would bring or brought."""
+    shown = [_shown(job) for job in _batch(request, book, batch)]
+    ready = [one for one in shown if one["stage"] == "check"]
+    context = {
+        "title": f"{len(shown)} statements",
+        "batch": batch,
+        "uploads": shown,
+        "busy": any(one["stage"] == "busy" for one in shown),
+        "ready": len(ready),
+        "rows": sum(one["result"]["imported"] for one in ready),
+        "step": 3 if ready or any(one["stage"] in ("busy", "columns") for one in shown) else 4,
+    }
+    return page(request, "expenses/uploads.html", context)
 
 
-def _first(parsed, count=10):
-    for number, row in enumerate(parsed.rows()):
-        if number == count:
-            return
-        yield row
+@book_page(access.CLOSE)
+@require_POST
+def act(request, book, pk):
+    """Bring a file in, drop it, or read it again with other columns or dates; pressed twice it is done once."""
+    job, what = _job(request, book, pk), request.POST.get("do")
+    if what == "import":
+        _bring_in(job)
+    elif what == "drop":
+        jobs.cancel(job)
+    elif what == "read":
+        mapping = {role: request.POST[f"map_{role}"] for role, _ in ROLES if request.POST.get(f"map_{role}")}
+        dates = request.POST.get("dates", "")
+        dates = dates if dates in dict(ORDERS) else ""
+        changed = {**job.parameters, "mapping": mapping or job.parameters["mapping"], "dates": dates}
+        if jobs.go_on(job, uploads.READ, parameters=changed):
+            run_if_quick(job)
+    if request.POST.get("back") == "batch":
+        return redirect("expenses:uploads", book.slug, job.parameters["batch"])
+    return redirect("expenses:upload", book.slug, job.pk)
 
 
-def _next(request, book):
-    """The next kept file, else the list."""
-    rest = uploads.waiting(book, request.user)
-    if rest:
-        return redirect("expenses:look", book.slug, rest[0]["token"])
-    return redirect("expenses:statements", book.slug)
+def _bring_in(job):
+    if job.step == uploads.READ and "columns" not in job.result and jobs.go_on(job, uploads.BRING_IN):
+        run_if_quick(job)
 
 
-@book_page(access.POST)
+@book_page(access.CLOSE)
+@require_POST
+def act_on_batch(request, book, batch):
+    """Bring in, or drop, all files of an upload that wait for a yes; one that fails stops no other."""
+    for job in _batch(request, book, batch):
+        if request.POST.get("do") == "import":
+            _bring_in(job)
+        elif request.POST.get("do") == "drop" and job.state == Job.State.ASKS:
+            jobs.cancel(job)
+    return redirect("expenses:uploads", book.slug, batch)
+
+
+@book_page(access.CLOSE)
+@require_GET
+def rejected(request, book, pk):
+    """The rejected rows of an upload with line and reason, as CSV to mend and upload again."""
+    job = _job(request, book, pk)
+    try:
+        headers, rows = uploads.rejected_rows(job)
+    except (StatementError, ValidationError) as error:
+        messages.error(request, " ".join(error.messages) if isinstance(error, ValidationError) else str(error))
+        return redirect("expenses:upload", book.slug, job.pk)
+    return table_response(f"rejected-rows-{job.pk}", headers, rows, "csv")
+
+
+@book_page()
+@require_GET
+def rejected_of_statement(request, book, pk):
+    """The same of a statement that is in."""
+    statement = access.get_visible(Statement, request.user, book, pk=pk)
+    return table_response(f"rejected-rows-of-{statement.pk}", *services.rejected_of_statement(statement), "csv")
+
+
+@book_page(access.CLOSE)
 @require_POST
 def undo(request, book, pk):
-    """Take a statement out again, whole."""
+    """Take a statement out again, whole; pressed twice it is taken out once."""
     statement = access.get_visible(Statement, request.user, book, pk=pk)
     try:
         count = services.undo_statement(statement, user=request.user)
-        messages.success(request, f"{count} rows of {statement} were taken out.")
+        messages.success(request, f"{count:,} rows of {statement} were taken out.")
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return redirect("expenses:statements", book.slug)

@@ -120,7 +120,7 @@ class MemberAdmin(BookAdmin):
 
 
 def set_password_link(request, person):
-    """An address by which `person` sets his password: good until he has, or for three days."""
+    """An address by which `person` sets his password: good until he has, or for two days."""
     who = urlsafe_base64_encode(force_bytes(person.pk))
     address = reverse("set_password", args=[who, default_token_generator.make_token(person)])
     return settings.PUBLIC_URL + address if settings.PUBLIC_URL else request.build_absolute_uri(address)

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.models.functions import Left
 from django.urls import reverse
 
-from ledger import services
+from ledger import faults, services
 from ledger.daybook import ClosedDay
 from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer
 from ledger.models import Account, Category, LedgerEntry
@@ -83,6 +83,7 @@ class EntryImporter(Importer):
         self.clean = {column.role: fields[column.role].widget.clean for column in self.columns}
         self.accounts = {account.name.casefold(): account for account in Account.objects.filter(book=self.book)}
         self.categories = {row.name.casefold(): row for row in Category.objects.filter(book=self.book)}
+        self.frozen = list(faults.freezing(self.book.pk, faults.DAYS))
         self.made = set()
         self.by_mode = {}
         self.same = {}
@@ -142,6 +143,10 @@ class EntryImporter(Importer):
             too_early = self.book.begins_on and entry.date < self.book.begins_on
             if self.book.is_closed_on(entry.date) and not (self.adjust or too_early):
                 reasons += ClosedDay(entry.date, self.book.closed_through).messages
+            try:
+                faults.refuse_days(self.book.pk, [entry.date], among=self.frozen)
+            except ValidationError as error:
+                reasons += error.messages
         if reasons:
             raise ValidationError(reasons)
         return entry

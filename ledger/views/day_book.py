@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from ledger import access, daybook, paper, reports, seen
+from ledger import access, daybook, faults, paper, reports, seen
 from ledger.charts import Point, chart
 from ledger.dates import FIRST_DATE, LAST_DATE, check_date, parse_date
 from ledger.exports import table_response
@@ -63,6 +63,7 @@ def day(request, book, text):
         {
             **_figures(on_day, date, date),
             "change": seen.look(request.user, on_day),
+            "frozen": faults.concerning_day(book, date),
             "entries": entries_address(date, date),
             "files": files_of(reverse("ledger:day_book", args=[book.slug, date])),
             "before": date - ONE_DAY if date > FIRST_DATE else None,

@@ -3,16 +3,17 @@
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from ledger import access, dates, jobs
-from ledger.exports import table_response
+from ledger.exports import attachment, table_response
 from ledger.imports import importing, wizard
 from ledger.imports.importing import shown
+from ledger.imports.tables import Unreadable
 from ledger.models import Job
 from ledger.pages import book_page, page
 from ledger.resources import CONTENT_TYPES, template
@@ -213,11 +214,7 @@ def import_template(request, book, kind, file_type):
     if file_type not in CONTENT_TYPES:
         raise Http404
     content = template(importer.columns, importer.example, file_type)
-    return HttpResponse(
-        content,
-        content_type=CONTENT_TYPES[file_type],
-        headers={"Content-Disposition": f'attachment; filename="{importer.kind}.{file_type}"'},
-    )
+    return attachment(content, CONTENT_TYPES[file_type], f"{importer.kind}.{file_type}")
 
 
 # ------------------------------------------------------------------------------------------------ 2 to 4
@@ -241,10 +238,12 @@ def import_page(request, book, pk):
 
 def _columns_page(request, job, importer, roles, faults):
     """Step 2: which column is what, with sample values as they are understood."""
-    table = wizard.table_of(job)
-    samples = [row.cells for _, row in zip(range(SAMPLES), table.rows(), strict=False)]
+    try:
+        samples = [row.cells for _, row in zip(range(SAMPLES), wizard.table_of(job).rows(), strict=False)]
+    except Unreadable as error:
+        samples, faults = [], [*faults, *error.messages]
     columns = []
-    for index, (name, role) in enumerate(zip(table.header, roles, strict=True)):
+    for index, (name, role) in enumerate(zip(job.parameters["header"], roles, strict=True)):
         cells = [shown(row[index]) if index < len(row) else "" for row in samples]
         columns.append(
             {"index": index, "name": name or f"Column {index + 1}", "role": role, "cells": understood(cells)}

@@ -3,14 +3,13 @@
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger import access, daybook, journals, reports, services
 from ledger.dates import parse_date
-from ledger.exports import table_response
+from ledger.exports import attachment, table_response
 from ledger.models import Account, Category, DayBookDetail, DayClose, TallyName
 from ledger.pages import book_page, page
 from ledger.views.closing import unclosed_days
@@ -109,12 +108,9 @@ def journal(request, book, kind):
     except ValidationError as error:
         return refused(request, error)
     ending = journals.FORMATS[kind][1]
-    response = HttpResponse(
-        text, content_type=f"{'application/xml' if ending == 'xml' else 'text/plain'}; charset=utf-8"
-    )
+    content_type = f"{'application/xml' if ending == 'xml' else 'text/plain'}; charset=utf-8"
     stretch = "".join(f"-{word}" for word in (first, last) if word)
-    response["Content-Disposition"] = f'attachment; filename="{book.slug}{stretch}-{kind}.{ending}"'
-    return response
+    return attachment(text, content_type, f"{book.slug}{stretch}-{kind}.{ending}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import urllib.request
 
 import pytest
 from werkzeug import Response
@@ -27,11 +28,14 @@ def truth(request):
 
 @pytest.fixture
 def server(httpserver):
-    return Server(httpserver.url_for("/v1"), "key", "test", timeout=3, retry_pause=0)
+    return Server(httpserver.url_for("/v1"), "key", "test", timeout=60, retry_pause=0)
 
 
 def serve(httpserver, *handlers):
     """Each call meets the next handler, the last one again and again; returns the requests."""
+    httpserver.expect_request("/idle").respond_with_data("")
+    # It answers one after the other: what an earlier test gave up on is behind us once this is answered.
+    urllib.request.urlopen(httpserver.url_for("/idle"), timeout=30).close()
     requests = []
 
     def handle(request):
@@ -148,7 +152,7 @@ def test_dripping_server_is_given_up_though_every_byte_is_in_time(httpserver):
 
 
 def test_server_that_is_not_there(server):
-    nowhere = Server("http://127.0.0.1:9/v1", "key", "test", timeout=3, retry_pause=0)
+    nowhere = Server("http://127.0.0.1:9/v1", "key", "test", timeout=60, retry_pause=0)
     answers = ask(PAYEES, TAGS, nowhere, take_call=plenty)
     assert (answers.tags, answers.calls) == ({}, 2)
 

@@ -1,13 +1,15 @@
 """The expenses' pages: upload, look, correct, post; nobody sees another book's row."""
 
 from decimal import Decimal
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from expenses import services, uploads
-from expenses.models import ProductTag, Rule, Statement, Tag, Transaction
+from expenses import services
+from expenses.models import DEFAULT_TAGS, PLAIN, Correction, ProductTag, Rule, Tag, Transaction
 from ledger.models import Account, LedgerEntry
 from lendbook import instance
 from tests import world
@@ -40,94 +42,44 @@ def rows(bank):
     return Transaction.objects.order_by("line")
 
 
-def browser(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def upload(client, bank, content=CONTENT, name="september.csv"):
-    return client.post(f"{BASE}statements/", {"account": bank.pk, "files": SimpleUploadedFile(name, content)})
-
-
-def test_a_statement_is_looked_at_before_it_comes_in_and_undone_whole(cast, bank):
-    client = browser(cast.ravi)
-    look = upload(client, bank).url
-    page = client.get(look).content.decode()
-    assert "3 new" in page
-    assert "Bring in 3 rows" in page
-    assert not Transaction.objects.exists()
-    client.post(look, {"do": "import"})
-    assert Transaction.objects.count() == 3
-    assert client.get(look).status_code == 404
-    assert list(uploads._folder().iterdir()) == []
-    client.post(f"{BASE}statements/{Statement.objects.get().pk}/undo/")
-    assert not Transaction.objects.exists()
-
-
-def test_unknown_columns_are_asked_for_and_remembered(cast, bank):
-    client = browser(cast.ravi)
-    strange = b"Wann,Was,Raus,Rein\n05/09/26,SHOP,10.00,\n06/09/26,SHOP,12.00,\n"
-    look = upload(client, bank, strange).url
-    assert "which column is what" in client.get(look).content.decode()
-    mapping = {"map_date": "Wann", "map_narration": "Was", "map_debit": "Raus", "map_credit": "Rein"}
-    assert "2 new" in client.post(look, mapping).content.decode()
-    client.post(look, {**mapping, "do": "import"})
-    assert Transaction.objects.count() == 2
-    again = upload(client, bank, strange.replace(b"12.00", b"13.00")).url
-    assert "1 new" in client.get(again).content.decode()
-
-
-def test_what_is_no_statement_says_so_and_can_be_dropped(cast, bank):
-    client = browser(cast.ravi)
-    look = upload(client, bank, b"%PDF-1.4 ...", "statement.pdf").url
-    assert "PDF" in client.get(look).content.decode()
-    client.post(look, {"do": "drop"})
-    assert list(uploads._folder().iterdir()) == []
-
-
-def test_rejected_rows_leave_as_csv_with_their_reasons(cast, bank):
-    client = browser(cast.ravi)
-    look = upload(client, bank, CONTENT + b"04/09/26,SHOP,04/09/26,abc,0.00,4,9750.00\n").url
-    assert "1 rejected" in client.get(look).content.decode()
-    assert "abc" in client.get(f"{look}?rejected=csv").content.decode()
-
-
 def test_tagging_the_ticked_rows_for_the_payee_and_from_now_on(cast, rows):
-    client = browser(cast.ravi)
-    tag = services.tag_named(cast.main, "Groceries")
-    client.post(f"{BASE}transactions/do/", {"do": "tag", "row": [rows[1].pk], "tag": tag.pk, "whole_payee": "1"})
+    client = world.browser(cast.ravi)
+    tag = world.tag(cast.main, "Groceries")
+    client.post(f"{BASE}transactions/tag/", {"row": [rows[1].pk], "tag": tag.pk, "whole_payee": "1"})
     assert rows.get(line=rows[1].line).tag == tag
     assert ProductTag.objects.get().product == "QWXZ TRADERS"
 
 
 def test_posting_from_the_grid_posts_once_and_takes_back(cast, rows):
-    client = browser(cast.ravi)
-    services.settle(rows[0], services.tag_named(cast.main, "Food"))
+    client = world.browser(cast.ravi)
+    services.settle(rows[0], world.tag(cast.main, "Food"))
+    ticked = {"row": [one.pk for one in rows[:2]]}
+    page = client.post(f"{BASE}transactions/post/", ticked).content.decode()
+    assert "1 ready" in page
+    assert "1 not settled, left out" in page
+    assert not LedgerEntry.objects.exists()
     for _ in range(2):
-        client.post(f"{BASE}transactions/do/", {"do": "post", "row": [one.pk for one in rows[:2]]})
+        client.post(f"{BASE}transactions/post/", {**ticked, "sure": "1"})
     assert LedgerEntry.objects.get().amount == Decimal(250)
-    page = client.get(f"{BASE}transactions/").content.decode()
-    assert "settle it first" in page
-    client.post(f"{BASE}transactions/do/", {"do": "unpost", "row": [rows[0].pk]})
+    client.post(f"{BASE}transactions/unpost/", {"row": [rows[0].pk]})
     assert LedgerEntry.objects.get().deleted_at is not None
 
 
 def test_what_is_to_be_told_comes_first_and_largest_first(cast, rows):
-    page = browser(cast.ravi).get(f"{BASE}transactions/?tag=tbd").content.decode()
+    page = world.browser(cast.ravi).get(f"{BASE}transactions/?tag=tbd").content.decode()
     assert "QWXZ TRADERS" in page
     assert "SWIGGY" not in page
-    found = browser(cast.ravi).get(f"{BASE}transactions/?q=swiggy&amount_from=100&amount_to=300").content.decode()
+    found = world.browser(cast.ravi).get(f"{BASE}transactions/?q=swiggy&amount_from=100&amount_to=300").content.decode()
     assert "SWIGGY" in found
     assert "QWXZ" not in found
 
 
 def test_a_rule_is_tested_on_the_whole_history_before_it_is_kept(cast, rows):
-    client = browser(cast.ravi)
+    client = world.browser(cast.ravi)
     form = {
         "kind": "contains",
         "text": "qwxz",
-        "tag": services.tag_named(cast.main, "Travel").pk,
+        "tag": world.tag(cast.main, "Travel").pk,
         "position": 1,
         "is_active": "on",
     }
@@ -141,13 +93,64 @@ def test_a_rule_is_tested_on_the_whole_history_before_it_is_kept(cast, rows):
 
 
 def test_tags_are_renamed_merged_and_retired(cast, rows):
-    client = browser(cast.ravi)
-    food, fun = (services.tag_named(cast.main, name) for name in ("Food", "Fun"))
+    client = world.browser(cast.ravi)
+    food, fun = (world.tag(cast.main, name) for name in ("Food", "Fun"))
     client.post(f"{BASE}tags/{food.pk}/", {"do": "merge", "into": fun.pk})
     assert rows[0].tag == fun
     assert not Tag.objects.get(pk=food.pk).is_active
     client.post(f"{BASE}tags/new/", {"do": "save", "name": "Temple", "colour": "#123456", "is_active": "on"})
     assert Tag.objects.filter(book=cast.main, name="Temple").exists()
+
+
+def test_a_tag_has_its_colour_in_the_charts_and_a_new_one_a_free_colour(cast, rows):
+    client = world.browser(cast.ravi)
+    food = world.tag(cast.main, "Food")
+    assert DEFAULT_TAGS["Food"] == food.colour
+    form = {"do": "save", "name": "Food", "colour": "#12ab34", "is_active": "on"}
+    assert client.post(f"{BASE}tags/{food.pk}/", form).status_code == 302
+    for path in ("", "tags/"):
+        assert 'fill="#12ab34"' in client.get(BASE + path).content.decode()
+    offered = [client.get(f"{BASE}tags/new/").context["form"].initial["colour"]]
+    client.post(f"{BASE}tags/new/", {"do": "save", "name": "Temple", "colour": offered[0], "is_active": "on"})
+    offered.append(client.get(f"{BASE}tags/new/").context["form"].initial["colour"])
+    assert len({*offered, *DEFAULT_TAGS.values()}) == len(DEFAULT_TAGS) + 2
+
+
+def test_an_upgrade_paints_shipped_tags_that_nobody_painted(cast, rows):
+    shipped = dict(Tag.objects.filter(book=cast.main).values_list("name", "pk"))
+    Tag.objects.filter(pk__in=shipped.values()).update(colour=PLAIN)
+    Tag.objects.filter(pk=shipped["Food"]).update(colour="#12ab34")
+    for row in Tag.objects.filter(book=cast.main):
+        row.history.update(colour=row.colour)
+    fuel = Tag.objects.get(pk=shipped["Fuel"])
+    for colour in ("#12ab34", PLAIN):  # on purpose, in the end
+        fuel.colour = colour
+        fuel.save()
+    import_module("expenses.migrations.0012_colours").paint(apps, None)
+    painted = {tag.name: tag for tag in Tag.objects.filter(book=cast.main)}
+    assert {name: tag.colour for name, tag in painted.items()} == DEFAULT_TAGS | {"Food": "#12ab34", "Fuel": PLAIN}
+    assert [tag.history.first().colour for tag in painted.values()] == [tag.colour for tag in painted.values()]
+    assert [painted[name].history.count() for name in ("Food", "Fuel", "Rent")] == [1, 3, 2]
+
+
+def test_a_merge_and_a_file_of_payees_are_taken_back_on_the_page_they_were_made_on(cast, rows):
+    client = world.browser(cast.ravi)
+    food, fun = (world.tag(cast.main, name) for name in ("Food", "Fun"))
+    client.post(f"{BASE}tags/{food.pk}/", {"do": "merge", "into": fun.pk})
+    page = client.get(f"{BASE}tags/").content.decode()
+    assert "Food merged into Fun" in page
+    assert "Take it back" not in world.browser(cast.meena).get(f"{BASE}tags/").content.decode()
+    file = SimpleUploadedFile("payees.csv", b"Product,Tag\nqwxz traders,Rent\n")
+    client.post(f"{BASE}payees/", {"do": "upload", "file": file})
+    assert rows[1].tag.name == "Rent"
+    assert "File of payees: 1 payee" in client.get(f"{BASE}payees/").content.decode()
+    for where in ("payees", "tags"):
+        done = Correction.objects.filter(undone_at=None).first()
+        answer = client.post(f"{BASE}transactions/undo/", {"correction": done.pk, "back": where})
+        assert answer.url == f"{BASE}{where}/"
+    assert [one.tag.name for one in rows[:2]] == ["Food", "TBD"]
+    assert Tag.objects.get(pk=food.pk).is_active
+    assert not ProductTag.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -166,28 +169,35 @@ def test_tags_are_renamed_merged_and_retired(cast, rows):
 )
 def test_who_sees_what(cast, bank, rows, path):
     address = BASE + path.format(bank=bank.pk, row=rows[0].pk)
-    assert browser(cast.asha).get(address).status_code == 200
-    assert browser(cast.meena).get(address).status_code == 200
-    assert browser(cast.kumar).get(address).status_code == 403
-    assert browser(cast.charlie).get(address).status_code == 404
+    assert world.browser(cast.asha).get(address).status_code == 200
+    assert world.browser(cast.meena).get(address).status_code == 200
+    assert world.browser(cast.kumar).get(address).status_code == 403
+    assert world.browser(cast.charlie).get(address).status_code == 404
     assert Client().get(address).status_code == 302
 
 
+@pytest.mark.parametrize("path", ["tags/new/", "rules/new/", "payees/learn/", "payees/judge/", "transactions/undo/"])
+def test_an_agent_who_posts_his_own_has_no_hand_in_expenses(cast, rows, path):
+    assert (
+        world.browser(cast.kumar).post(BASE + path, {"do": "save", "name": "Mine", "colour": "#111111"}).status_code
+        == 403
+    )
+    assert not Tag.objects.filter(name="Mine").exists()
+
+
 def test_an_auditor_changes_nothing_and_foreign_rows_do_not_exist(cast, bank, rows):
-    tag = services.tag_named(cast.main, "Food")
-    posted = {"do": "tag", "row": [rows[1].pk], "tag": tag.pk}
-    assert browser(cast.meena).post(f"{BASE}transactions/do/", posted).status_code == 403
+    tag = world.tag(cast.main, "Food")
+    posted = {"row": [rows[1].pk], "tag": tag.pk}
+    assert world.browser(cast.meena).post(f"{BASE}transactions/tag/", posted).status_code == 403
     other = "/books/other-road/expenses/"
-    browser(cast.charlie).post(f"{other}transactions/do/", {**posted, "tag": services.tag_named(cast.other, "Food").pk})
+    world.browser(cast.charlie).post(f"{other}transactions/tag/", {**posted, "tag": world.tag(cast.other, "Food").pk})
     assert rows.get(line=rows[1].line).decided_by == "tbd"
-    assert browser(cast.charlie).get(f"{other}transactions/{rows[0].pk}/").status_code == 404
-    look = upload(browser(cast.ravi), bank).url
-    assert browser(cast.asha).get(look).status_code == 404
+    assert world.browser(cast.charlie).get(f"{other}transactions/{rows[0].pk}/").status_code == 404
 
 
 def test_exports_never_carry_a_live_formula(cast, bank):
     evil = CONTENT.replace(b"UPI-SWIGGY", b"=HYPERLINK(1)-SWIGGY")
     services.import_statement(bank, evil, file_name="evil.csv")
-    text = b"".join(browser(cast.ravi).get(f"{BASE}transactions/?format=csv").streaming_content).decode()
+    text = b"".join(world.browser(cast.ravi).get(f"{BASE}transactions/?format=csv").streaming_content).decode()
     assert "HYPERLINK" in text
     assert ",=HYPERLINK" not in text

@@ -34,7 +34,7 @@ def row(text):
 
 def settled(bank, text="SWIGGY", tag="Food"):
     one = row(text)
-    services.settle(one, services.tag_named(bank.book, tag))
+    services.settle(one, world.tag(bank.book, tag))
     return row(text)
 
 
@@ -74,7 +74,7 @@ def test_cash_from_a_machine_becomes_a_transfer_to_the_cash_box(bank):
 
 
 def test_a_split_posts_an_entry_per_part_and_the_parts_must_add_up(bank):
-    food, fun = (services.tag_named(bank.book, name) for name in ("Food", "Fun"))
+    food, fun = (world.tag(bank.book, name) for name in ("Food", "Fun"))
     with pytest.raises(ValidationError, match="add up to"):
         posting.split(row("SWIGGY"), [(food, Decimal(200), ""), (fun, Decimal(40), "")])
     posting.split(row("SWIGGY"), [(food, Decimal(200), ""), (fun, Decimal(50), "show")])
@@ -115,9 +115,9 @@ def test_a_credit_proves_a_collection_with_its_evidence(bank):
         bank.book, "2026-09-03", amount="500", account=bank, narration="Selvi R: Shop, day 3", payment_mode="UPI"
     )
     proposal = matching.proposals(bank.book, date(2026, 9, 1), date(2026, 9, 30))[0]
-    assert (proposal.entry, proposal.evidence[0]) == (entry, "the name Murugan K")
+    assert (proposal.entries, proposal.evidence[0]) == ((entry,), "the name Murugan K")
     for _ in range(2):
-        matching.confirm([proposal.credit], [proposal.entry], evidence=proposal.evidence)
+        matching.confirm(proposal.credits, proposal.entries, evidence=proposal.evidence)
     assert CreditMatch.objects.count() == 1
     assert not matching.unmatched_credits(bank.book, date(2026, 9, 1), date(2026, 9, 30)).exists()
     assert [e.narration for e in matching.unseen_collections(bank.book, date(2026, 9, 1), date(2026, 9, 30))] == [
@@ -133,6 +133,39 @@ def test_one_credit_may_prove_many_collections_whose_sums_agree(bank):
         matching.confirm([row("MURUGAN")], parts[:1])
     matching.confirm([row("MURUGAN")], parts)
     assert CreditMatch.objects.count() == 2
+
+
+def proposed(bank):
+    return matching.proposals(bank.book, date(2026, 9, 1), date(2026, 9, 30))
+
+
+def test_a_credit_of_a_customer_is_proposed_for_his_collections_that_add_up(bank):
+    parts = [
+        world.post(bank.book, "2026-09-03", amount=amount, account=bank, narration=f"Murugan K: {what}")
+        for amount, what in (("350", "Shop"), ("150", "Van"), ("70", "House"))
+    ]
+    world.post(bank.book, "2026-09-03", amount="150", account=bank, narration="Selvi R: Shop")
+    (proposal,) = proposed(bank)
+    assert (len(proposal.credits), set(proposal.entries)) == (1, set(parts[:2]))
+    assert "2 that add up" in proposal.evidence
+
+
+def test_credits_of_a_customer_are_proposed_for_the_collection_they_add_up_to(bank):
+    more = "04/09/26,UPI-MURUGAN K-MURUGAN@OKAXIS-UTIB0000001-100000000009-LOAN,04/09/26,0.00,250.00,9,8500.00\n"
+    services.import_statement(bank, (HEADER + more).encode(), file_name="more.csv")
+    entry = world.post(bank.book, "2026-09-03", amount="750", account=bank, narration="Murugan K: Shop")
+    (proposal,) = proposed(bank)
+    assert (len(proposal.credits), proposal.entries, proposal.amount) == (2, (entry,), Decimal(750))
+    matching.confirm(proposal.credits, proposal.entries)
+    assert proposed(bank) == []
+
+
+def test_a_collection_of_another_account_needs_a_name_that_speaks_for_it(bank):
+    wallet = Account.objects.create(book=bank.book, name="UPI", kind="upi")
+    world.post(bank.book, "2026-09-03", amount="500", account=wallet, narration="Selvi R: Shop")
+    assert proposed(bank) == []
+    entry = world.post(bank.book, "2026-09-04", amount="500", account=wallet, narration="Murugan K: Shop")
+    assert [one.entries for one in proposed(bank)] == [(entry,)]
 
 
 def test_bank_against_book_names_what_each_side_has_alone(bank):

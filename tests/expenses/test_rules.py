@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expenses.rules import Rule, RuleError, RuleSet, check_rule, place_one_by_one, text_fits
+from expenses.rules import Rule, RuleError, RuleSet, check_rule, row_fits, text_fits
 
 WORDS = ["upi", "swiggy", "wig", "tea", "teak", "கடை", "கட", "a b", "İ", "ß", "1"]
 rule = st.builds(
@@ -29,10 +29,22 @@ row = st.tuples(
 )
 
 
+def one_by_one(rules, narration, amount, mode, account):
+    """(tag, its rule, product, its rule): the meaning of the rules, one after another on one row."""
+    tag, tag_rule, product, product_rule = "", None, "", None
+    for rule in rules:
+        if row_fits(rule, amount, mode, account) and text_fits(rule, narration):
+            if rule.tag and tag_rule is None:
+                tag, tag_rule = rule.tag, rule
+            if rule.product and product_rule is None:
+                product, product_rule = rule.product, rule
+    return tag, tag_rule, product, product_rule
+
+
 @given(st.lists(rule, max_size=8), st.lists(row, max_size=8))
 def test_all_rules_at_once_answer_as_one_by_one(rules, rows):
     columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
-    assert RuleSet(rules).place(*columns) == [place_one_by_one(rules, *row) for row in rows]
+    assert RuleSet(rules).place(*columns) == [one_by_one(rules, *row) for row in rows]
 
 
 @pytest.mark.parametrize(

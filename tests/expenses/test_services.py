@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connections
 
-from expenses import placing, services, training
+from expenses import corrections, placing, services, training
 from expenses.models import ProductTag, RejectedRow, Rule, Statement, Tag, Transaction
 from ledger.models import Account
 from tests import world
@@ -48,10 +48,6 @@ def take(bank, content, **options):
     return services.import_statement(bank, content, file_name="statement.csv", **options)
 
 
-def tag(book, name):
-    return services.tag_named(book, name)
-
-
 def test_rows_come_in_placed_or_honestly_tbd_and_truly_identical_rows_stay_two(bank):
     report = take(bank, FIRST)
     assert (report.rows_in, report.imported, report.duplicate, report.rejected) == (4, 4, 0, 0)
@@ -86,7 +82,7 @@ def test_every_transaction_has_its_first_history_row(bank):
 def test_one_correction_holds_for_all_rows_of_the_payee_and_from_now_on(bank):
     take(bank, FIRST)
     row = Transaction.objects.filter(narration=MYSTERY).first()
-    groceries = tag(bank.book, "Groceries")
+    groceries = world.tag(bank.book, "Groceries")
     assert services.settle(row, groceries, whole_payee=True) == 2
     take(bank, OVERLAPPING)
     placed = Transaction.objects.filter(narration=MYSTERY).values_list("tag__name", flat=True)
@@ -96,16 +92,16 @@ def test_one_correction_holds_for_all_rows_of_the_payee_and_from_now_on(bank):
 
 def test_correction_of_this_row_only_leaves_the_others(bank):
     take(bank, FIRST)
-    services.settle(Transaction.objects.filter(narration=MYSTERY).first(), tag(bank.book, "Rent"))
+    services.settle(Transaction.objects.filter(narration=MYSTERY).first(), world.tag(bank.book, "Rent"))
     assert sorted(Transaction.objects.filter(narration=MYSTERY).values_list("tag__name", flat=True)) == ["Rent", "TBD"]
 
 
 def test_a_rule_places_and_a_correction_of_its_payee_still_holds(bank):
-    Rule.objects.create(book=bank.book, kind="contains", text="qwxz", tag=tag(bank.book, "Travel"))
+    Rule.objects.create(book=bank.book, kind="contains", text="qwxz", tag=world.tag(bank.book, "Travel"))
     take(bank, FIRST)
     row = Transaction.objects.filter(narration=MYSTERY).first()
     assert (row.tag.name, row.decided_by) == ("Travel", "rule")
-    services.settle(row, tag(bank.book, "Rent"), whole_payee=True)
+    services.settle(row, world.tag(bank.book, "Rent"), whole_payee=True)
     take(bank, OVERLAPPING)
     assert set(Transaction.objects.filter(narration=MYSTERY).values_list("tag__name", flat=True)) == {"Rent"}
     assert Rule.objects.get().excepted_products == ["QWXZ TRADERS"]
@@ -114,8 +110,8 @@ def test_a_rule_places_and_a_correction_of_its_payee_still_holds(bank):
 def test_settled_rows_are_never_touched_again(bank):
     take(bank, FIRST)
     row = Transaction.objects.filter(narration=SWIGGY).get()
-    services.settle(row, tag(bank.book, "Rent"))
-    services.remember(bank.book, row.product, tag(bank.book, "Fun"))
+    services.settle(row, world.tag(bank.book, "Rent"))
+    services.remember(bank.book, row.product, world.tag(bank.book, "Fun"))
     assert Transaction.objects.get(pk=row.pk).tag.name == "Rent"
     assert placing.replace_tags(Transaction.objects.all()) == 0
 
@@ -146,14 +142,14 @@ def test_cash_boxes_take_no_statements(bank):
 
 def test_product_tags_in_bulk_correct_the_good_lines_and_name_the_others(bank):
     take(bank, FIRST)
-    document = services.import_product_tags(bank.book, b"Product,Tag\nqwxz traders,Health\nNOBODY,Nonsense\n")
+    document = corrections.take_product_tags(bank.book, b"Product,Tag\nqwxz traders,Health\nNOBODY,Nonsense\n")
     assert (document["rows_in"], document["imported"], document["rejected"], document["retagged"]) == (2, 1, 1, 2)
     assert document["errors"][0]["line"] == 3
     assert ProductTag.objects.get().tag.name == "Health"
 
 
 def test_a_renamed_tag_is_still_given_by_what_was_shipped_and_a_retired_one_is_not(bank):
-    food = tag(bank.book, "Food")
+    food = world.tag(bank.book, "Food")
     food.name = "Tiffin"
     food.save()
     take(bank, FIRST)
@@ -168,7 +164,9 @@ def test_training_learns_from_settled_rows_only(bank, settings, tmp_path):
     (tmp_path / "models").mkdir()
     take(bank, FIRST)
     assert training.examples_of(bank.book) == []
-    services.settle(Transaction.objects.filter(narration=MYSTERY).first(), tag(bank.book, "Rent"), whole_payee=True)
+    services.settle(
+        Transaction.objects.filter(narration=MYSTERY).first(), world.tag(bank.book, "Rent"), whole_payee=True
+    )
     assert [example.tag for example in training.examples_of(bank.book)] == ["Rent", "Rent"]
     assert training.train(bank.book)["examples"] == 2
 

@@ -8,6 +8,9 @@ import random
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.db import transaction
+from django.utils import timezone
+
 from tests.ledger.plain_books import PlainBook, PlainEntry, PlainTransfer
 
 FIRST, DAYS = date(2024, 1, 1), 40
@@ -15,9 +18,10 @@ ACCOUNTS = (("Cash", "cash", Decimal("50000.00")), ("Bank", "bank", Decimal("-12
 DIRECTIONS = {"Collection": "received", "Income": "received", "Expense": "spent", "செலவு": "spent"}
 
 
-def fill(apps, slugs=("main-street", "other-road"), entries=150):
+@transaction.atomic
+def fill(apps, slugs, entries=150):
     """Make books with entries, transfers, the bin, and days computed; returns {slug: PlainBook} of the same."""
-    user = apps.get_model("auth", "User").objects.create(username="asha")
+    user, _ = apps.get_model("auth", "User").objects.get_or_create(username="asha")
     return {slug: _fill_book(apps, slug, user, entries) for slug in slugs}
 
 
@@ -106,3 +110,58 @@ def _store_months(apps, book):
         gained[key] = gained.get(key, Decimal(0)) + row.received - row.spent + row.transferred
     for (account, month), moved in gained.items():
         months.objects.create(book=book, account_id=account, month=month, moved=moved)
+
+
+@transaction.atomic
+def fill_bank(apps, slug):
+    """A statement of a book's bank account, through the models of a state of expenses: a debit that is linked to an
+    entry, one divided over two tags that nobody painted, and a credit, each with its history.
+    """
+    entries = apps.get_model("ledger", "LedgerEntry").objects.select_related("account", "book")
+    entry = entries.filter(book__slug=slug, account__name="Bank", category__direction="spent").earliest("pk")
+    own = {"book": entry.book, "account": entry.account}
+    tags = [_with_history(apps, "Tag", book=entry.book, name=name, shipped_as=name) for name in ("Food", "Rent")]
+    statement = _with_history(
+        apps,
+        "Statement",
+        **own,
+        file_name="earlier.csv",
+        sha256="0" * 64,
+        layout="original",
+        state="imported",
+        rows_in=3,
+        imported=3,
+        debits=entry.amount + 300,
+        credits=Decimal(50),
+    )
+    money = ({"debit_amount": entry.amount}, {"debit_amount": Decimal(300)}, {"credit_amount": Decimal(50)})
+    settled = {"decided_by": "manual", "confidence": 100, "is_confirmed": True}
+    became = ({"tag": tags[0], "entry": entry, "is_linked": True, **settled}, {"tag": tags[0], **settled}, {})
+    rows = [
+        _with_history(
+            apps,
+            "Transaction",
+            **own,
+            statement=statement,
+            line=line,
+            transaction_date=entry.date,
+            narration=narration,
+            product=narration.upper(),
+            fingerprint=narration,
+            **money[line],
+            **became[line],
+        )
+        for line, narration in enumerate(("linked", "divided", "received"))
+    ]
+    for tag, amount in zip(tags, ("100.25", "199.75"), strict=True):
+        apps.get_model("expenses", "Split").objects.create(transaction=rows[1], tag=tag, amount=Decimal(amount))
+
+
+def _with_history(apps, model, /, **fields):
+    """A row and its history's first line: the models of a state keep none by themselves."""
+    row = apps.get_model("expenses", model).objects.create(**fields)
+    kept = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    apps.get_model("expenses", f"Historical{model}").objects.create(
+        **kept, history_type="+", history_date=timezone.now()
+    )
+    return row

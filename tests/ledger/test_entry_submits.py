@@ -1,16 +1,14 @@
 """Two submissions at once, and a save while queue and cache are down, through the pages as browsers use them."""
 
-import threading
 import uuid
 
 import pytest
-from django.db import close_old_connections, connection
-from django.test import Client
 from django.urls import reverse
 
 from ledger import services
 from ledger.models import AccountTransfer, BookMember, DayChange, LedgerEntry, Role
 from tests import world
+from tests.ledger.test_concurrency import at_once
 
 ADD = "/admin/ledger/ledgerentry/add/"
 
@@ -27,37 +25,11 @@ def typed(book, **changes):
     return values | changes
 
 
-def at_once(*calls):
-    """Run the calls in threads that start together; returns what each returned, in order."""
-    start, results = threading.Barrier(len(calls)), [None] * len(calls)
-
-    def run(number, call):
-        try:
-            start.wait(timeout=20)
-            results[number] = call()
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    close_old_connections()
-    return results
-
-
-def browser(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.mark.django_db(transaction=True)
 def test_one_form_sent_twice_at_the_same_moment_posts_once():
     people = world.cast()
     sent = typed(people.main)
-    windows = [browser(people.ravi) for _ in range(4)]
+    windows = [world.browser(people.ravi) for _ in range(4)]
     responses = at_once(*(lambda window=window: window.post(ADD, sent) for window in windows))
     assert [response.status_code for response in responses] == [302] * 4
     assert LedgerEntry.objects.get().version == 1
@@ -70,7 +42,7 @@ def test_one_transfer_sent_twice_at_the_same_moment_moves_once():
     cash, bank = people.main.accounts.filter(agent=None)
     sent = {"_book": people.main.slug, "token": uuid.uuid4().hex, "date": "15-01-2024", "amount": "70"}
     sent |= {"from_account": cash.pk, "to_account": bank.pk}
-    windows = [browser(people.ravi) for _ in range(3)]
+    windows = [world.browser(people.ravi) for _ in range(3)]
     at_once(*(lambda window=window: window.post("/admin/ledger/accounttransfer/add/", sent) for window in windows))
     assert AccountTransfer.objects.count() == 1
 
@@ -82,7 +54,7 @@ def test_of_two_editors_at_the_same_moment_one_is_told():
     page = reverse("admin:ledger_ledgerentry_change", args=[entry.pk])
 
     def save(user, amount):
-        window = browser(user)
+        window = world.browser(user)
         sent = typed(people.main, version=1, amount=amount, account=entry.account_id)
         return lambda: window.post(page, sent)
 
@@ -101,7 +73,7 @@ def test_two_owners_who_remove_each_other_leave_one():
     members = {member.user: member for member in BookMember.objects.filter(book=people.main)}
 
     def remove(by, whom):
-        window = browser(by)
+        window = world.browser(by)
         page = reverse("admin:ledger_bookmember_delete", args=[members[whom].pk])
         return lambda: window.post(page, {"post": "yes"})
 
@@ -112,7 +84,7 @@ def test_two_owners_who_remove_each_other_leave_one():
 @pytest.mark.django_db(transaction=True)
 def test_with_cache_and_queue_down_the_save_succeeds_and_the_day_is_right(settings, monkeypatch):
     people = world.cast()
-    window = browser(people.ravi)
+    window = world.browser(people.ravi)
     settings.CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -12,6 +12,7 @@ from django.urls import reverse
 from ledger import closing, daybook, masters, services
 from ledger.models import Account, Book, BookMember, Category, PaymentModeAccount, Role
 from tests import world
+from tests.ledger.pages import page_of
 
 pytestmark = pytest.mark.django_db
 
@@ -20,19 +21,10 @@ PEOPLE = "/admin/ledger/bookmember/"
 
 
 @pytest.fixture
-def people():
-    return world.cast()
-
-
-@pytest.fixture
 def asha(people, client):
     """The client, logged in as the owner of Main Street."""
     client.force_login(people.asha)
     return client
-
-
-def change_page(row):
-    return reverse(f"admin:ledger_{row._meta.model_name}_change", args=[row.pk])
 
 
 def said(response):
@@ -52,7 +44,7 @@ def account_form(book, **changes):
 def test_a_changed_opening_balance_moves_every_day(asha, people):
     world.post(people.main, "2024-01-15")
     cash = Account.objects.get(book=people.main, name="Cash")
-    asha.post(change_page(cash), account_form(people.main, opening_balance="60,000.50"))
+    asha.post(page_of(cash), account_form(people.main, opening_balance="60,000.50"))
     assert daybook.day_book_on(people.main, date(2024, 1, 15)).closing_balance == Decimal("60500.50")
     assert cash.history.first().history_user == people.asha
     history = said(asha.get(reverse("admin:ledger_account_history", args=[cash.pk])))
@@ -62,20 +54,20 @@ def test_a_changed_opening_balance_moves_every_day(asha, people):
 def test_an_opening_balance_of_a_closed_book_stays_and_the_way_out_is_named(asha, people):
     closing.close_day(people.main, date(2024, 1, 20))
     cash = Account.objects.get(book=people.main, name="Cash")
-    page = said(asha.post(change_page(cash), account_form(people.main, opening_balance="1")))
+    page = said(asha.post(page_of(cash), account_form(people.main, opening_balance="1")))
     assert "closed through 20-01-2024. Post an adjustment on 21-01-2024" in page
     cash.refresh_from_db()
     assert cash.opening_balance == Decimal(50000)
-    assert asha.post(change_page(cash), account_form(people.main, name="Till")).status_code == 302
+    assert asha.post(page_of(cash), account_form(people.main, name="Till")).status_code == 302
 
 
 def test_an_account_is_retired_and_the_last_one_is_not(asha, people):
     cash, bank, bag = Account.objects.filter(book=people.main)
     retire = {"is_active": ""}
-    asha.post(change_page(cash), account_form(people.main, **retire))
-    asha.post(change_page(bag), account_form(people.main, name="Bag", opening_balance="0", **retire))
+    asha.post(page_of(cash), account_form(people.main, **retire))
+    asha.post(page_of(bag), account_form(people.main, name="Bag", opening_balance="0", **retire))
     last = account_form(people.main, name="Bank", kind="bank", opening_balance="0", **retire)
-    assert "last active account" in said(asha.post(change_page(bank), last))
+    assert "last active account" in said(asha.post(page_of(bank), last))
     assert list(Account.objects.filter(book=people.main, is_active=True)) == [bank]
     assert services.account_for_mode(people.main, "Cash") == bank
 
@@ -104,10 +96,10 @@ def test_a_changed_direction_moves_every_day_it_was_used_on(asha, people):
     world.post(people.main, "2024-01-15", "Income", "1500")
     income = world.category(people.main, "Income")
     sent = {"_book": people.main.slug, "name": "Income", "direction": "spent", "is_active": "on"}
-    asha.post(change_page(income), sent)
+    asha.post(page_of(income), sent)
     assert daybook.day_book_on(people.main, date(2024, 1, 15)).closing_balance == Decimal(48500)
     closing.close_day(people.main, date(2024, 1, 20))
-    assert "is closed" in said(asha.post(change_page(income), sent | {"direction": "received"}))
+    assert "is closed" in said(asha.post(page_of(income), sent | {"direction": "received"}))
     income.refresh_from_db()
     assert income.direction == "spent"
 
@@ -116,7 +108,7 @@ def test_the_categories_of_a_close_stay_as_they_are(asha, people):
     short = world.category(people.main, "Cash Short")
     for change in ({"direction": "received"}, {"name": "Missing"}, {"is_active": ""}):
         sent = {"_book": people.main.slug, "name": "Cash Short", "direction": "spent", "is_active": "on"}
-        assert "stays as it is" in said(asha.post(change_page(short), sent | change))
+        assert "stays as it is" in said(asha.post(page_of(short), sent | change))
 
 
 def test_a_new_category_needs_a_name_of_its_own(asha, people):
@@ -182,7 +174,7 @@ def test_an_existing_login_joins_with_its_own_password_and_can_never_be_reset_by
     asha.post(f"{PEOPLE}add/", sent)
     member = BookMember.objects.get(book=people.main, user=people.charlie)
     assert not masters.may_reset(member, people.asha)
-    assert "/set-password/" not in said(asha.get(f"{change_page(member)}?link=1"))
+    assert "/set-password/" not in said(asha.get(f"{page_of(member)}?link=1"))
     people.charlie.refresh_from_db()
     assert people.charlie.check_password(world.PASSWORD)
 
@@ -204,20 +196,20 @@ def test_an_agent_gets_a_cash_account_of_his_own(asha, people):
     asha.post(f"{PEOPLE}add/", joining(people.main, role="agent"))
     assert Account.objects.get(agent__username="valli").name == "Valli M's cash"
     ravi = BookMember.objects.get(user=people.ravi)
-    asha.post(change_page(ravi), {"_book": people.main.slug, "role": "agent"})
+    asha.post(page_of(ravi), {"_book": people.main.slug, "role": "agent"})
     assert Account.objects.filter(agent=people.ravi).count() == 1
 
 
 def test_the_last_owner_stays_owner_and_stays(asha, people):
     own = BookMember.objects.get(book=people.main, user=people.asha)
     sent = {"_book": people.main.slug, "role": "staff"}
-    assert "last owner" in said(asha.post(change_page(own), sent))
+    assert "last owner" in said(asha.post(page_of(own), sent))
     delete = reverse("admin:ledger_bookmember_delete", args=[own.pk])
     assert "last owner" in said(asha.post(delete, {"post": "yes"}, follow=True))
     own.refresh_from_db()
     assert own.role == Role.OWNER
     masters.change_role(BookMember.objects.get(user=people.ravi), Role.OWNER, user=people.asha)
-    assert asha.post(change_page(own), sent).status_code == 302
+    assert asha.post(page_of(own), sent).status_code == 302
 
 
 def test_who_is_removed_gets_no_further_and_stays_in_the_history(asha, people, client):
@@ -242,20 +234,20 @@ def test_a_book_begins_no_later_than_its_first_entry(asha, people):
     world.post(people.main, "2024-01-15")
     binned = world.post(people.main, "2024-01-02")
     services.delete(binned)
-    page = said(asha.post(change_page(people.main), settings_form(people.main, begins_on="16-01-2024")))
+    page = said(asha.post(page_of(people.main), settings_form(people.main, begins_on="16-01-2024")))
     assert "holds 15-01-2024 Collection 500.00 already. Begin it on 15-01-2024 or earlier" in page
-    assert asha.post(change_page(people.main), settings_form(people.main, begins_on="15-01-2024")).status_code == 302
+    assert asha.post(page_of(people.main), settings_form(people.main, begins_on="15-01-2024")).status_code == 302
     people.main.refresh_from_db()
     assert people.main.begins_on == date(2024, 1, 15)
 
 
 def test_a_time_zone_that_is_none_is_refused(asha, people):
-    page = said(asha.post(change_page(people.main), settings_form(people.main, time_zone="Asia/Atlantis")))
+    page = said(asha.post(page_of(people.main), settings_form(people.main, time_zone="Asia/Atlantis")))
     assert "is no time zone" in page
 
 
 def test_a_books_short_name_stays(asha, people):
-    asha.post(change_page(people.main), settings_form(people.main, slug="elsewhere", name="Main Road"))
+    asha.post(page_of(people.main), settings_form(people.main, slug="elsewhere", name="Main Road"))
     people.main.refresh_from_db()
     assert (people.main.slug, people.main.name) == ("main-street", "Main Road")
 
@@ -282,7 +274,7 @@ def test_only_the_owner_changes_masters(people, client, name):
         people.main,
     )
     for row in rows:
-        response = client.post(change_page(row), {"_book": people.main.slug, "name": "x", "role": "owner"})
+        response = client.post(page_of(row), {"_book": people.main.slug, "name": "x", "role": "owner"})
         assert response.status_code in (403, 404)
         response = client.post(f"/admin/ledger/{row._meta.model_name}/add/", {"_book": people.main.slug})
         assert response.status_code in (403, 404)
@@ -295,13 +287,13 @@ def test_masters_of_another_book_do_not_exist(people, client):
     client.force_login(people.charlie)
     cash = Account.objects.get(book=people.main, name="Cash")
     for row in (cash, world.category(people.main, "Income"), BookMember.objects.get(user=people.ravi), people.main):
-        assert client.get(change_page(row)).status_code == 404
-        assert client.get(reverse(f"admin:ledger_{row._meta.model_name}_history", args=[row.pk])).status_code == 404
+        assert client.get(page_of(row)).status_code == 404
+        assert client.get(page_of(row, "history")).status_code == 404
     assert client.post("/admin/ledger/account/add/", account_form(people.main)).status_code == 404
 
 
 def test_masters_are_never_deleted(asha, people):
     for row in (Account.objects.get(book=people.main, name="Bank"), world.category(people.main, "Income"), people.main):
-        page = reverse(f"admin:ledger_{row._meta.model_name}_delete", args=[row.pk])
+        page = page_of(row, "delete")
         assert asha.post(page, {"post": "yes"}).status_code == 403
         row.refresh_from_db()

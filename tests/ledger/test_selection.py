@@ -14,21 +14,9 @@ from ledger import closing, selection, services
 from ledger.models import Account, Job, LedgerEntry
 from ledger.selection import Selection, Totals
 from tests import world
+from tests.ledger.pages import LIST
 
 pytestmark = pytest.mark.django_db
-
-LIST = "/admin/ledger/ledgerentry/"
-
-
-@pytest.fixture
-def people():
-    return world.cast()
-
-
-@pytest.fixture
-def ravi(people, client):
-    client.force_login(people.ravi)
-    return client
 
 
 @pytest.fixture

@@ -148,3 +148,18 @@ def test_every_setting_of_the_environment_is_explained():
     asked = set(re.findall(r'(?:env(?:\.\w+)?|environ\.get|getenv)\(\s*"([A-Z_]+)"', code))
     explained = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert asked - {"LENDBOOK_ENV_FILE"} == explained
+
+
+@pytest.mark.parametrize(("verb", "database"), [("test", ""), ("test-postgres", "postgres://elsewhere/x")])
+def test_each_verb_of_the_makefile_tests_on_its_own_database(verb, database):
+    """Where the environment names a PostgreSQL, as .ci/run does, `make test` is still on SQLite."""
+    echo = """TESTS=sh -c 'echo "on=$$TEST_DATABASE_URL"'"""
+    asked = os.environ | {"TEST_DATABASE_URL": "postgres://elsewhere/x"}
+    made = subprocess.run(
+        ["make", "-C", ROOT, "-s", "-o", ".venv/tests", verb, echo],
+        env=asked,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert made.stdout.strip() == f"on={database}"

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -90,4 +91,7 @@ def test_starts_answers_and_stops_leaving_nothing_behind(served, tmp_path):
     assert (taken.returncode, f"PORT={port + 1}" in taken.stderr) == (1, True)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
+    until = time.monotonic() + 30
+    while processes_below(tmp_path) and time.monotonic() < until:
+        time.sleep(0.1)
     assert processes_below(tmp_path) == []

@@ -11,27 +11,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from tests import world
 from tests.trackers.workbooks import SHEET, new_workbook, parts, with_parts
 from trackers import services
 from trackers.models import Customer, Tracker
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def book():
-    return world.book()
-
-
-@pytest.fixture
-def johns(book):
-    return services.open_tracker(
-        customer=services.customer_for(book, "john"),
-        tracker_name="J",
-        tracker_type="50K",
-        start_date=date(2024, 10, 16),
-    )
 
 
 def far_cell(data):

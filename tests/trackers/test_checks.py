@@ -1,7 +1,6 @@
 """What check_trackers finds and mends: files, rows and ledger made to disagree in every way."""
 
 import json
-from datetime import date
 from decimal import Decimal
 from io import StringIO
 
@@ -9,7 +8,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from ledger.models import LedgerEntry
-from tests import world
 from tests.trackers.test_adopt import ledger_total, typed_over
 from tests.trackers.workbooks import SHEET, as_excel_saves, with_parts
 from trackers import checks, posting, services, store
@@ -19,16 +17,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def johns():
-    tracker = services.open_tracker(
-        customer=services.customer_for(world.book(), "john", "John"),
-        tracker_name="John's Q4 Investment",
-        tracker_type="50K",
-        start_date=date(2024, 10, 16),
-    )
-    services.record_payment(tracker, 1, paid=Decimal(300))
-    services.record_payment(tracker, 1, paid=Decimal(200), mode="UPI", add=True)
-    return services.record_payment(tracker, 2, paid=Decimal(500)).tracker
+def johns(johns):
+    services.record_payment(johns, 1, paid=Decimal(300))
+    services.record_payment(johns, 1, paid=Decimal(200), mode="UPI", add=True)
+    return services.record_payment(johns, 2, paid=Decimal(500)).tracker
 
 
 def kinds(book=None, **options):

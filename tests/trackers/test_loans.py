@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from ledger import daybook, jobs
+from ledger import services as ledger
 from ledger.imports import wizard
 from ledger.models import Job, LedgerEntry
 from tests import world
@@ -96,7 +97,7 @@ def test_the_same_file_again_adds_nothing_and_a_bad_row_holds_all(book, tmp_path
     ],
 )
 def test_a_row_that_cannot_be_a_tracker_is_refused_with_its_reason(book, tmp_path, row, reason):
-    services.ledger.set_member(book, world.person("asha"), "owner")
+    ledger.set_member(book, world.person("asha"), "owner")
     document, code = run(book, HEADER.strip() + ",loan's name,login\n" + row + "\n", tmp_path)
     assert code == 1
     assert reason in document["errors"][0]["reason"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackers.schedule import MAX_DAY, Terms, TermsError, expected, instalment, instalment_days, standing, xirr
+from trackers.schedule import MAX_DAY, Terms, TermsError, expected, instalment, instalment_days, standing
 
 START = date(2024, 10, 16)  # a Wednesday
 SUNDAY = 6
@@ -140,23 +140,3 @@ def test_standing_follows_from_adding_up_day_by_day(period, weekdays, holidays, 
     assert stands.days_past_due == (day - late[0] if late else 0)
     coming = [each for place, each in enumerate(fell_due) if each >= day and 100 * (place + 1) > paid]
     assert stands.next_due_on == (on(coming[0]) if coming else None)
-
-
-def test_the_yield_of_ten_percent_a_year_is_ten_percent():
-    assert xirr([(START, Decimal(-1000)), (START + timedelta(days=365), Decimal(1100))]) == Decimal("0.1000")
-
-
-def test_the_yield_of_spreadsheets_own_example():
-    flows = [
-        ("2008-01-01", -10000),
-        ("2008-03-01", 2750),
-        ("2008-10-30", 4250),
-        ("2009-02-15", 3250),
-        ("2009-04-01", 2750),
-    ]
-    assert xirr((date.fromisoformat(day), Decimal(amount)) for day, amount in flows) == Decimal("0.3734")
-
-
-def test_money_that_only_leaves_has_no_yield():
-    assert xirr([(START, Decimal(-1000))]) is None
-    assert xirr([]) is None

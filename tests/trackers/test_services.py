@@ -1,13 +1,18 @@
 """Trackers in life: opened, recorded, corrected, moved, renewed; workbook, row and ledger always agree."""
 
 import io
+import re
 import zipfile
+from copy import copy
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
 
 from ledger import closing, daybook
+from ledger import services as ledger
 from ledger.daybook import ClosedDay
 from ledger.models import Account, LedgerEntry
 from tests import world
@@ -17,21 +22,6 @@ from trackers.workbook.patch import patch
 from trackers.workbook.read import read
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def book():
-    return world.book()
-
-
-@pytest.fixture
-def johns(book):
-    return services.open_tracker(
-        customer=services.customer_for(book, "john", "John"),
-        tracker_name="John's Q4 Investment",
-        tracker_type="50K",
-        start_date=date(2024, 10, 16),
-    )
 
 
 def pay(tracker, day, amount, **fields):
@@ -309,3 +299,33 @@ def test_a_posted_disbursement_follows_the_terms(book):
     services.edit_terms(tracker, disbursed_amount=Decimal(48000), start_date=date(2024, 10, 17))
     entry = LedgerEntry.objects.get(category__name="Loan Disbursement", deleted_at=None)
     assert (entry.amount, entry.date) == (Decimal(48000), date(2024, 10, 17))
+
+
+def test_a_day_takes_fifty_parts_and_says_so_at_the_next(johns, monkeypatch):
+    monkeypatch.setattr(posting, "MAX_PARTS", 3)
+    for _ in range(3):
+        services.record_payment(johns, 4, paid=Decimal(10), add=True)
+    with pytest.raises(ValidationError, match="has 3 parts, 3 is the most"):
+        services.record_payment(johns, 4, paid=Decimal(10), add=True)
+    assert len(posting.parts_of(johns, 4)) == 3
+
+
+def test_what_a_tracker_posted_is_found_by_an_index_taken_back_or_not_and_no_other_s():
+    book = world.book()
+    for number, reference in enumerate(["1:1:paid:1", "1:disbursed", "12:1:paid:1", "2:1:paid:1", ""]):
+        world.post(book, "2024-01-05", amount=str(number + 1), source="tracker", source_ref=reference)
+    ledger.reverse(LedgerEntry.objects.get(source_ref="1:disbursed"))
+    own = LedgerEntry.objects.filter(posting.of_tracker(Tracker(pk=1, book=book))).order_by()
+    assert sorted(own.filter(reversal_of=None).values_list("source_ref", flat=True)) == ["1:1:paid:1", "1:disbursed"]
+
+    # A planner chooses by what it counted: on a handful of rows, or on those another test left, any index will do.
+    another = LedgerEntry.objects.get(source_ref="2:1:paid:1")
+    others = []
+    for number in range(2000):
+        others.append(copy(another))
+        others[-1].pk, others[-1].source_ref = None, f"{number % 90 + 10}:{number}:paid:1"
+    LedgerEntry.objects.bulk_create(others)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {LedgerEntry._meta.db_table}")
+    for rows in (own, own.filter(deleted_at=None, reversed_at=None)):
+        assert re.search(r"entry_source_(begins|once)[^|]*source_ref", rows.explain(), re.S), rows.explain()

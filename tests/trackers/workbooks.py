@@ -76,16 +76,14 @@ def formula_and_value(data: bytes, reference: str) -> tuple[str, str]:
 def as_excel_saves(data: bytes) -> bytes:
     """Our workbook as Excel saves it: texts shared, formulas of a column shared, empty unstyled cells gone, row spans,
     a calculation chain, a comment, a second sheet with a formula of its own and a chart of somebody's."""
-    now = parts(data)
-    sheet, strings = now[SHEET].decode(), []
+    now, strings = parts(data), []
 
     def share(match: re.Match) -> str:
         strings.append(match[2])
         return f'{match[1]} t="s"><v>{len(strings) - 1}</v></c>'
 
-    hidden = now["xl/worksheets/sheet2.xml"].decode()
     inline = re.compile(r'(<c r="\w+"[^>]*?) t="inlineStr"><is><t[^>]*>(.*?)</t></is></c>', re.DOTALL)
-    sheet, hidden = inline.sub(share, sheet), inline.sub(share, hidden)
+    sheet, hidden = (inline.sub(share, now[name].decode()) for name in (SHEET, "xl/worksheets/sheet2.xml"))
     chain = "".join(f'<c r="{cell}" i="1"/>' for cell in re.findall(r'<c r="(\w+)"[^>]*><f>', sheet))
     sheet = _with_shared_formulas(sheet, first_row=14 if b"1L Enhanced" in now["xl/workbook.xml"] else 13)
     sheet = re.sub(r'<row r="(\d+)"', r'<row r="\1" spans="1:9" x14ac:dyDescent="0.25"', sheet)
@@ -95,56 +93,60 @@ def as_excel_saves(data: bytes) -> bytes:
         'xmlns:x14ac="http://schemas.microsoft.com/office/spreadsheetml/2009/9/ac" ',
         1,
     )
-    texts = "".join(map(_shared_string, strings))
-    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    office, kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.", _RELATION_KIND
-    types, relations = now["[Content_Types].xml"].decode(), now["xl/_rels/workbook.xml.rels"].decode()
-    new_types = "".join(
-        f'<Override PartName="/xl/{name}" ContentType="{office}{kind_of}+xml"/>'
-        for name, kind_of in (
-            ("calcChain.xml", "calcChain"),
-            ("sharedStrings.xml", "sharedStrings"),
-            ("comments1.xml", "comments"),
-            ("worksheets/sheet3.xml", "worksheet"),
-        )
-    )
-    new_relations = "".join(
-        f'<Relationship Id="{name}" Type="{kind}{kind_of}" Target="{target}"/>'
-        for name, kind_of, target in (
-            ("rId90", "sharedStrings", "sharedStrings.xml"),
-            ("rId91", "calcChain", "calcChain.xml"),
-            ("rId92", "worksheet", "worksheets/sheet3.xml"),
-        )
-    )
-    own_sheet = (
-        f'<?xml version="1.0"?><worksheet {main}><sheetData><row r="1"><c r="A1"><f>1+1</f><v>2</v></c></row>'
-        "</sheetData></worksheet>"
-    )
-    comments = (
-        f'<?xml version="1.0"?><comments {main}><authors><author>Asha</author></authors><commentList>'
-        '<comment ref="C15" authorId="0"><text><t>Paid by his brother</t></text></comment></commentList></comments>'
-    )
-    relations_of_sheet = "xl/worksheets/_rels/sheet1.xml.rels"
-    comments_relation = f'<Relationship Id="rId77" Type="{kind}comments" Target="../comments1.xml"/></Relationships>'
-    book = now["xl/workbook.xml"].decode()
-    own_entry = f'<sheet xmlns:r="{kind[:-1]}" name="Mine" sheetId="9" r:id="rId92"/>'
-    return with_parts(
-        data,
-        {
-            SHEET: sheet.encode(),
-            "xl/worksheets/sheet2.xml": hidden.encode(),
-            "xl/worksheets/sheet3.xml": own_sheet.encode(),
-            "xl/sharedStrings.xml": f'<?xml version="1.0"?><sst {main}>{texts}</sst>'.encode(),
-            "xl/calcChain.xml": f'<?xml version="1.0"?><calcChain {main}>{chain}</calcChain>'.encode(),
-            "xl/comments1.xml": comments.encode(),
-            relations_of_sheet: now[relations_of_sheet].replace(b"</Relationships>", comments_relation.encode()),
-            "xl/workbook.xml": book.replace("</sheets>", f"{own_entry}</sheets>").encode(),
-            "[Content_Types].xml": types.replace("</Types>", f"{new_types}</Types>").encode(),
-            "xl/_rels/workbook.xml.rels": relations.replace(
-                "</Relationships>", f"{new_relations}</Relationships>"
-            ).encode(),
-        },
-    )
+    made = {
+        SHEET: sheet,
+        "xl/worksheets/sheet2.xml": hidden,
+        "xl/worksheets/sheet3.xml": _OWN_SHEET,
+        "xl/sharedStrings.xml": f'<?xml version="1.0"?><sst {_MAIN}>{"".join(map(_shared_string, strings))}</sst>',
+        "xl/calcChain.xml": f'<?xml version="1.0"?><calcChain {_MAIN}>{chain}</calcChain>',
+        "xl/comments1.xml": _COMMENTS,
+    }
+    for name, (added, end) in _ADDED.items():
+        made[name] = now[name].decode().replace(end, added + end)
+    return with_parts(data, {name: text.encode() for name, text in made.items()})
+
+
+_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+_OWN_SHEET = (
+    f'<?xml version="1.0"?><worksheet {_MAIN}><sheetData><row r="1"><c r="A1"><f>1+1</f><v>2</v></c></row>'
+    "</sheetData></worksheet>"
+)
+_COMMENTS = (
+    f'<?xml version="1.0"?><comments {_MAIN}><authors><author>Asha</author></authors><commentList>'
+    '<comment ref="C15" authorId="0"><text><t>Paid by his brother</t></text></comment></commentList></comments>'
+)
+
+
+def _relation(name: str, kind: str, target: str) -> str:
+    return f'<Relationship Id="{name}" Type="{_RELATION_KIND}{kind}" Target="{target}"/>'
+
+
+def _content_type(name: str, kind: str) -> str:
+    office = "application/vnd.openxmlformats-officedocument.spreadsheetml."
+    return f'<Override PartName="/xl/{name}" ContentType="{office}{kind}+xml"/>'
+
+
+# What such a workbook's own parts are named by: {part: (what is added, before which end of it)}.
+_ADDED = {
+    "xl/worksheets/_rels/sheet1.xml.rels": (_relation("rId77", "comments", "../comments1.xml"), "</Relationships>"),
+    "xl/workbook.xml": (
+        f'<sheet xmlns:r="{_RELATION_KIND[:-1]}" name="Mine" sheetId="9" r:id="rId92"/>',
+        "</sheets>",
+    ),
+    "[Content_Types].xml": (
+        _content_type("calcChain.xml", "calcChain")
+        + _content_type("sharedStrings.xml", "sharedStrings")
+        + _content_type("comments1.xml", "comments")
+        + _content_type("worksheets/sheet3.xml", "worksheet"),
+        "</Types>",
+    ),
+    "xl/_rels/workbook.xml.rels": (
+        _relation("rId90", "sharedStrings", "sharedStrings.xml")
+        + _relation("rId91", "calcChain", "calcChain.xml")
+        + _relation("rId92", "worksheet", "worksheets/sheet3.xml"),
+        "</Relationships>",
+    ),
+}
 
 
 def _shared_string(text: str) -> str:

@@ -2,12 +2,13 @@
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.shortcuts import redirect
 from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger import access, jobs
+from ledger.exports import attachment
 from ledger.models import Job
 from ledger.pages import book_page, page
 from ledger.resources import CONTENT_TYPES
@@ -229,5 +230,4 @@ def template_file(request, book, which):
     content = {"own": store.template_of(book.pk), "lendbook": shipped_template()}.get(which)
     if content is None:
         raise Http404
-    headers = {"Content-Disposition": 'attachment; filename="DailyTrackerTemplate.xlsx"'}
-    return HttpResponse(content, content_type=CONTENT_TYPES["xlsx"], headers=headers)
+    return attachment(content, CONTENT_TYPES["xlsx"], "DailyTrackerTemplate.xlsx")

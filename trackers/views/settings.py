@@ -49,7 +49,7 @@ class SettingsForm(forms.Form):
                 initial=row and row.category_id,
             )  # fmt: skip
             self.fields[f"{column}_subcategory"] = LineField(
-                required=False, initial=row.subcategory if row else "", widget=forms.TextInput(attrs={"maxlength": 80})
+                max_length=80, required=False, initial=row.subcategory if row else ""
             )
 
     @property

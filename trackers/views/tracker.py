@@ -1,22 +1,21 @@
 """A tracker's page: terms, figures, its days, its entries in the ledger, its versions; the workbook to take away."""
 
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
-from ledger import access
+from ledger import access, faults
 from ledger.dates import parse_date
+from ledger.exports import attachment
 from ledger.pages import book_page, page
 from ledger.resources import CONTENT_TYPES
 from ledger.views.day_book import refused
-from trackers import charts, posting, schedule, services, store
+from trackers import charts, posting, receipts, schedule, services, store
 from trackers.collection import REFUSALS, words
 from trackers.models import Approval, Draft, Tracker
-from trackers.workbook.errors import WorkbookError
 from trackers.workbook.layouts import LAYOUTS
-from trackers.workbook.read import read
 
 VERSIONS_SHOWN = 30
 _SHOWN = (
@@ -52,10 +51,13 @@ def tracker(request, book, pk):
         "standing": row.standing(),
         "percent": min(100, int(100 * row.total_paid / row.terms.total)),
         "fault": fault,
+        "frozen": faults.concerning(book, faults.TRACKER, row.pk),
         "compare": _compare_address(row),
         "opened_by": store.opened_by(row),
         "columns": _columns(row),
-        "days": _days(row, contents, by_day, today, bool(request.GET.get("all"))) if contents else [],
+        "days": _days(row, contents, by_day, receipts.by_day(row), today, bool(request.GET.get("all")))
+        if contents
+        else [],
         "all": bool(request.GET.get("all")),
         "summary": contents.summary() if contents else None,
         "chart": _chart(row, contents, today) if contents else None,
@@ -76,12 +78,7 @@ def readable(row):
     try:
         return services.contents_of(row), ""
     except REFUSALS as error:
-        fault = words(error)
-    try:
-        kept = store.read_kept(row)
-        return (read(kept) if kept else None), fault
-    except (store.StoreError, WorkbookError):
-        return None, fault
+        return services.kept_contents(row), words(error)
 
 
 def address(name, *args):
@@ -109,8 +106,8 @@ def _columns(row):
     return [(name, columns[name].header, name in _TEXTS) for name in _SHOWN if name in columns]
 
 
-def _days(row, contents, by_day, today, every):
-    """The day table's lines: {day, date, cells, entries, state}; only days with something on them unless `every`."""
+def _days(row, contents, by_day, receipted, today, every):
+    """The day table's lines: {day, date, cells, moved, receipts, state}; only days with something on them unless `every`."""
     lines = []
     for filled in contents.rows():
         day = filled["day"]
@@ -126,6 +123,7 @@ def _days(row, contents, by_day, today, every):
                 "date": filled["date"],
                 "cells": [(filled[name], is_text) for name, _, is_text in _columns(row)],
                 "moved": [entry for entry in by_day.get(day, ()) if entry.adjusts_date],
+                "receipts": receipted.get(day, ()),
                 "state": state,
                 "is_future": filled["date"] > today,
             }
@@ -171,31 +169,14 @@ def download(request, book, pk, version=None):
     name = row.filename
     try:
         if version is None or version == row.version:
-            with store.locked(row.book_id, row.pk):
-                row.refresh_from_db(fields=["version", "sha256"])
-                content = _true_bytes(row)
+            content = services.bytes_of(row)
         else:
             content, name = store.read_kept(row, version), f"{row.filename.removesuffix('.xlsx')}.v{version}.xlsx"
     except store.StoreError as error:
         return refused(request, ValidationError(str(error)))
     if content is None:
         raise Http404("This version is not kept any more.")
-    return HttpResponse(
-        content,
-        content_type=CONTENT_TYPES["xlsx"],
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
-    )
-
-
-def _true_bytes(row):
-    """The workbook Lendbook wrote last; where the file was changed outside, its kept copy. Raises StoreError."""
-    try:
-        return store.read(row)
-    except store.StoreError:
-        kept = store.read_kept(row)
-        if kept is None:
-            raise
-        return kept
+    return attachment(content, CONTENT_TYPES["xlsx"], name)
 
 
 @require_safe

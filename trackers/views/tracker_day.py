@@ -5,11 +5,11 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from ledger import access
+from ledger import access, faults
 from ledger.daybook import ClosedDay
 from ledger.pages import book_page, page
 from lendbook.money import rupees
-from trackers import collection, posting, services, store
+from trackers import collection, posting, receipts, services, store
 from trackers.collection import REFUSALS, words
 from trackers.forms import DayForm
 from trackers.models import Draft, Tracker
@@ -62,9 +62,11 @@ def day(request, book, pk, number):
         "asks": asks,
         "held": held,
         "fault": fault,
+        "frozen": [*faults.concerning(book, faults.TRACKER, row.pk), *faults.concerning_day(book, on)],
         "draft": draft,
         "is_skipped": row.terms.is_skipped(number),
         "parts": sorted(posting.parts_of(row, number).items()),
+        "receipts": receipts.of_day(row, number),
         "opened_by": store.opened_by(row),
     }
     return page(request, "trackers/day.html", context, status=422 if request.method == "POST" else 200)
@@ -118,6 +120,9 @@ def move(request, book, pk, number):
     held = contents.days.get(number, {}) if contents else {}
     on = row.terms.date_of(min(number, MAX_DAY))
     asks = []
+    if not fault and not held.get("paid"):
+        messages.error(request, f"Nothing was paid on {on:%d-%m-%Y}, so there is nothing to move.")
+        return redirect("trackers:tracker", book.slug, row.pk)
     if request.method == "POST":
         into = access.get_visible(Tracker, request.user, book, pk=request.POST.get("into", ""))
         try:
@@ -139,6 +144,7 @@ def move(request, book, pk, number):
         "date": on,
         "held": held,
         "fault": fault,
+        "frozen": faults.concerning(book, faults.TRACKER, row.pk),
         "asks": asks,
         "q": request.GET.get("q", "")[:60],
         "offered": _offered(request, book, row),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -142,6 +143,10 @@ def close(request, book, pk):
 def reopen(request, book, pk):
     """Open a closed tracker again. Sent twice it is open once."""
     row = the_tracker(request, book, pk)
-    services.reopen_tracker(row, user=request.user)
-    messages.success(request, f"{row} runs again.")
+    try:
+        services.reopen_tracker(row, user=request.user)
+    except ValidationError as error:
+        messages.error(request, words(error))
+    else:
+        messages.success(request, f"{row} runs again.")
     return redirect("trackers:tracker", book.slug, row.pk)

@@ -21,7 +21,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from trackers.schedule import MAX_DAY
 from trackers.workbook.contents import Contents, new_contents
-from trackers.workbook.errors import NotATracker
+from trackers.workbook.errors import NotATracker, WorkbookError
 from trackers.workbook.figures import FIRST_SUMMARY_ROW, SUMMARY_TITLE_CELL, column_formulas, summary_formulas
 from trackers.workbook.layouts import (
     AMOUNT,
@@ -312,7 +312,12 @@ def _saved(book: Workbook) -> bytes:
     book.properties.creator, book.properties.created = "Lendbook", _MADE_AT.replace(tzinfo=None)
     book.calculation.fullCalcOnLoad = True
     file = io.BytesIO()
-    book.save(file)
+    try:
+        book.save(file)  # by way of files in the machine's folder for temporary ones
+    except OSError as error:
+        raise WorkbookError(
+            f"The workbook could not be built: {error.strerror}. Nothing was saved; free the disk and try again."
+        ) from error
     package = Package(file.getvalue())
     core = package.read("docProps/core.xml")
     stamp = _MADE_AT.strftime("%Y-%m-%dT%H:%M:%SZ").encode()

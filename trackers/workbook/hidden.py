@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from trackers.schedule import MAX_DAY
 from trackers.workbook.errors import UnsafeFile
 from trackers.workbook.layouts import AMOUNT, COUNT, DAY, LAYOUTS, ON, Layout
 from trackers.workbook.package import MAIN, Package
@@ -50,6 +51,8 @@ def read_hidden(package: Package, path: str, *, is_trusted: bool) -> Hidden:
         row += 1
     try:
         layout = LAYOUTS[said["kind"][0]]
+        if not 0 <= int(said["last_day"][0]) <= MAX_DAY:
+            raise ValueError
         return Hidden(
             layout=layout,
             tracker_id=said["tracker"][0],

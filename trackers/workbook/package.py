@@ -4,13 +4,14 @@ A part that is not replaced is carried over as it lies in the old file, compress
 """
 
 import io
+import lzma
 import posixpath
 import re
 import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cached_property
 
 from lxml import etree
@@ -35,6 +36,12 @@ _LOCAL_HEADER, _CENTRAL_HEADER, _END = (
 )
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 _DATE_FORMAT_IDS = frozenset((*range(14, 23), *range(45, 48)))
+_UNPACKING_FAILS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error, OSError,
+    ValueError,
+)  # fmt: skip
+# No spreadsheet writes a tag so long; the time for one grows with the square of its attributes.
+_LONG_TAG = re.compile(rb"<[^>]{20000}")
 # Everything in this order of speed and size: level 1 packs a sheet in a quarter of the time of level 6, 20 % larger.
 _LEVEL = 1
 
@@ -49,6 +56,8 @@ def parse_xml(part: bytes, name: str) -> etree._Element:
             f"The workbook's part {name} unpacks to {len(part) / 1024**2:.1f} MB, {MAX_PART_BYTES // 1024**2} MB is the "
             "most: it is not a tracker."
         )
+    if _LONG_TAG.search(part):
+        raise UnsafeFile(f"The workbook's part {name} holds a tag that no spreadsheet writes. {SAVE_AS_XLSX}")
     try:
         root = etree.fromstring(part, _PARSER)
     except etree.XMLSyntaxError as error:
@@ -66,12 +75,13 @@ def _refuse_entities(part: bytes, name: str) -> None:
 class Package:
     """An .xlsx file in memory. Opening it raises UnsafeFile when it is no workbook or beyond the caps.
 
-    Work on one package may take MAX_SECONDS; `tick` is called between steps and raises UnsafeFile beyond that.
+    Work on one package may take MAX_SECONDS of its thread's processor time, so that a machine that stands still refuses
+    no sound file; `tick` is called between steps and raises UnsafeFile beyond that.
     """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.deadline = time.monotonic() + MAX_SECONDS
+        self.deadline = time.thread_time() + MAX_SECONDS
         _refuse_other_kinds(data)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
@@ -109,7 +119,7 @@ class Package:
 
     def tick(self) -> None:
         """Raise UnsafeFile once the work on this file has taken too long."""
-        if time.monotonic() > self.deadline:
+        if time.thread_time() > self.deadline:
             raise UnsafeFile(f"Reading the workbook took more than {MAX_SECONDS:g} seconds: it is not a tracker.")
 
     def __contains__(self, name: str) -> bool:
@@ -122,7 +132,7 @@ class Package:
             raise UnsafeFile(f"The workbook is damaged: its part {name} is missing. {SAVE_AS_XLSX}")
         try:
             part = self._zip.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError):
+        except _UNPACKING_FAILS:
             raise UnsafeFile(f"The workbook is damaged: its part {name} cannot be unpacked. {SAVE_AS_XLSX}") from None
         _refuse_entities(part, name)
         return part
@@ -211,18 +221,19 @@ class Package:
         for form in root.iter(f"{{{MAIN}}}numFmt"):
             code = re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", form.get("formatCode", ""))
             if re.search("[dmy]", code, re.IGNORECASE):
-                dated.add(int(form.get("numFmtId", "0")))
+                dated.add(_style_id(form))
         styles = root.find(f"{{{MAIN}}}cellXfs")
         return frozenset(
-            place
-            for place, style in enumerate(styles if styles is not None else ())
-            if int(style.get("numFmtId", "0")) in dated
+            place for place, style in enumerate(styles if styles is not None else ()) if _style_id(style) in dated
         )
 
-    def replaced(self, parts: Mapping[str, bytes]) -> bytes:
-        """The file with some existing parts replaced, in the old order, every other part as it was."""
-        out, central = bytearray(), bytearray()
+    def replaced(self, parts: Mapping[str, bytes], dropped: Container[str] = ()) -> bytes:
+        """The file with some existing parts replaced or dropped, in the old order, every other part as it was."""
+        out, central, count = bytearray(), bytearray(), 0
         for name, member in self.members.items():
+            if name in dropped:
+                continue
+            count += 1
             if name in parts:
                 packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
                 body = packer.compress(parts[name]) + packer.flush()
@@ -233,8 +244,14 @@ class Package:
                 body = self.data[start : start + member.compress_size]
                 method, crc, size = member.compress_type, member.CRC, member.file_size
             _append_member(out, central, member, body, (method, crc, size))
-        count, offset = len(self.members), len(out)
+        offset = len(out)
         return bytes(out + central + _END.pack(b"PK\5\6", 0, 0, count, count, len(central), offset, 0))
+
+
+def _style_id(element: etree._Element) -> int:
+    """The number format that a style names, 0 (none) where it names nothing that is a number."""
+    text = element.get("numFmtId", "0")
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _append_member(

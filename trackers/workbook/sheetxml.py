@@ -22,7 +22,7 @@ ROW = re.compile(rb'<row r="(\d+)"[^>]*?(?:/>|>.*?</row>)', re.DOTALL)
 CELL = re.compile(rb'(<c r="([A-Z]{1,3})(\d+)"([^>]*?)(?:/>|>(.*?)</c>))', re.DOTALL)
 """A cell: the whole, its column, its row, its other attributes, its content."""
 FORMULA = re.compile(rb"<f\b([^>]*?)(?:/>|>(.*?)</f>)", re.DOTALL)
-_NOT_PLAIN = re.compile(rb'<(?!c r="|/|row r="|(?!c[ />]|row[ />])[A-Za-z]+[ />])')
+_NOT_PLAIN = re.compile(rb'<(?!c r="[A-Z]{1,3}\d+"|/|row r="\d+"|(?!c[ />]|row[ />])[A-Za-z]+[ />])')
 """A tag that plain form does not have: a prefix, a comment, a row or cell that does not begin with its reference."""
 _VALUE = re.compile(rb"<v[^>/]*>(.*?)</v>", re.DOTALL)
 _TYPE = re.compile(rb'\bt="(\w+)"')
@@ -115,11 +115,12 @@ def plain(part: bytes, path: str) -> bytes:
         raise UnsafeFile(f"The workbook's part {path} holds no rows. {SAVE_AS_XLSX}")
     row_number = 0
     for row in copy.iter(f"{{{MAIN}}}row"):
-        row_number = int(row.get("r", row_number + 1))
+        stated = row.get("r", str(row_number + 1))
+        row_number = int(stated) if stated.isdecimal() and len(stated) < 9 else 0
         _put_reference_first(row, str(row_number))
         column = 0
         for cell in row:
-            letters = cell.get("r", "").rstrip("0123456789")
+            letters = cell.get("r", "").rstrip("0123456789").upper()
             column = column_number(letters) if letters else column + 1
             _put_reference_first(cell, f"{letters or column_letters(column)}{row_number}")
     text = etree.tostring(copy, xml_declaration=True, encoding="UTF-8", standalone=True)
@@ -181,7 +182,9 @@ def value_of(attributes: bytes, content: bytes, package: Package) -> CellValue:
         return None
     stored = match[1].strip() if kind != b"str" else match[1]
     if kind == b"n":
-        return read_number(decoded(stored)) if stored else None
+        text = decoded(stored)
+        number = read_number(text)
+        return Error(text[:40]) if number is None and text else number
     if kind == b"s":
         place = int(stored) if stored.isdigit() else -1
         if not 0 <= place < len(package.strings):
@@ -191,6 +194,8 @@ def value_of(attributes: bytes, content: bytes, package: Package) -> CellValue:
         return stored == b"1"
     if kind == b"e":
         return Error(unescape(stored))
+    if kind not in (b"str", b"d"):
+        return Error(f"of a kind nobody knows ({decoded(kind)})")
     return unescape(stored)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from expenses import services
+from expenses import corrections
 from ledger.management.base import LedgerCommand, Refused, add_book, find_book
 
 
@@ -15,7 +15,7 @@ class Command(LedgerCommand):
 
     def act(self, **options):
         book = find_book(options["book"])
-        document = services.import_product_tags(book, Path(options["file"]).read_bytes())
+        document = corrections.take_product_tags(book, Path(options["file"]).read_bytes())
         self.answer(
             document,
             f"{document['imported']} payees taken, {document['retagged']} rows retagged, {document['rejected']} rejected.",

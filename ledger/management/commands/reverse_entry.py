@@ -1,6 +1,6 @@
 """Reverse an entry: post the same amount against its category."""
 
-from ledger import access, services
+from ledger import access, origins, services
 from ledger.dates import parse_date
 from ledger.management.base import LedgerCommand, Refused, add_book, add_user, find_book, find_user
 from ledger.models import LedgerEntry
@@ -25,6 +25,9 @@ class Command(LedgerCommand):
         entry = entries.filter(pk=number).first() if abs(number) < 2**63 else None
         if entry is None:
             raise Refused(f"There is no entry {number}{' in ' + options['book'] if options['book'] else ''}.")
+        made = origins.origin_of(entry)
+        if not made.corrected_here:
+            raise Refused(f"Entry {entry.pk} comes from a {made.name.lower()}; correct it there, so that both agree.")
         back = services.reverse(
             entry,
             date=options["date"] and parse_date(options["date"]),

@@ -29,6 +29,7 @@ LOGINS = [
     ("agent", PASSWORD, "agent: records only what is his"),
     ("auditor", PASSWORD, "auditor: reads"),
 ]
+CUSTOMER = ("murugan", PASSWORD, "customer: three passbooks, at /login/")
 NAMES = {"owner": "Asha", "staff": "Ravi", "agent": "Selvam", "auditor": "Meena"}
 BOOKS = (("murugan-finance", "Sri Murugan Finance"), ("lakshmi-finance", "Lakshmi Finance"))
 MAX_BOOKS, MAX_DAYS = 20, 3650
@@ -46,6 +47,7 @@ class Scene:
     now: datetime
     number: int
     dice: random.Random
+    password: str = PASSWORD
 
 
 class Command(LedgerCommand):
@@ -73,12 +75,14 @@ class Command(LedgerCommand):
                 {"slug": book.slug, "name": book.name, "entries": LedgerEntry.objects.filter(book=book).count()}
                 for book in made
             ],
-            "logins": [{"login": login, "password": password, "what": what} for login, password, what in LOGINS],
+            "logins": [
+                {"login": login, "password": password, "what": what} for login, password, what in (*LOGINS, CUSTOMER)
+            ],
         }
         self.answer(
             document,
             *(f"{row['name']} ({row['slug']}): {row['entries']:,} entries" for row in document["books"]),
-            *(f"  {login} / {password}  ({what})" for login, password, what in LOGINS),
+            *(f"  {login} / {password}  ({what})" for login, password, what in (*LOGINS, CUSTOMER)),
         )
 
 

@@ -26,28 +26,32 @@ class Command(BaseCommand):
         parser.add_argument("--bind", default=settings.BIND, help="the address to listen on (LENDBOOK_BIND)")
         parser.add_argument("--port", type=int, default=settings.PORT, help="the port to listen on (PORT)")
         parser.add_argument(
+            "--only",
+            choices=("web", "worker"),
+            help="one of the two, where each has a container; web prepares for both",
+        )
+        parser.add_argument(
             "--end-with-parent", action="store_true", help="stop when the program that started this one is gone"
         )
 
-    def handle(self, *args, bind, port, end_with_parent, **options):
+    def handle(self, *args, bind, port, only, end_with_parent, **options):
         if end_with_parent:
             processes.end_with_parent(os.getppid())
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            listener = listen(bind, port)
-            self._prepare()
-        except KeyboardInterrupt:
-            self.stdout.write("Stopped before it was ready; the next start goes on from here.")
-            return
-        self._greet(bind, port)
+        children, listener = [], None
+        if only != "worker":
+            try:
+                listener = listen(bind, port)
+                self._prepare()
+            except KeyboardInterrupt:
+                self.stdout.write("Stopped before it was ready; the next start goes on from here.")
+                return
+            self._greet(bind, port)
+            children.append(processes.Child("web server", lambda: serve_pages(listener), needed=True))
+        if only != "web":
+            children.append(processes.Child("worker", lambda: do_background_work(listener)))
         connections.close_all()  # a connection must not be shared across a fork
-        fallen = processes.run_together(
-            [
-                processes.Child("web server", lambda: serve_pages(listener), needed=True),
-                processes.Child("worker", lambda: do_background_work(listener)),
-            ],
-            say=self.stderr.write,
-        )
+        fallen = processes.run_together(children, say=self.stderr.write)
         if fallen:
             raise CommandError(f"The {fallen.name} does not stay up; why stands above. Everything was stopped.")
         self.stdout.write("Stopped.")
@@ -100,7 +104,7 @@ def public_address(bind, port):
         return settings.PUBLIC_URL + "/"
     if settings.PROD:
         return f"{'https' if settings.SECURE_SSL_REDIRECT else 'http'}://{settings.ALLOWED_HOSTS[0]}/"
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)  # nosec B104
     return f"http://{host}:{port}/"
 
 
@@ -122,8 +126,8 @@ def serve_pages(listener):
                 "proc_name": f"lendbook-{settings.INSTANCE}",
                 "control_socket_disable": True,  # it would lie in the home folder, shared by every gunicorn there
             }
-            if os.path.isdir("/dev/shm"):
-                options["worker_tmp_dir"] = "/dev/shm"  # a heartbeat on a slow disk would stop a living worker
+            if os.path.isdir("/dev/shm"):  # nosec B108  (gunicorn makes a file of its own there)
+                options["worker_tmp_dir"] = "/dev/shm"  # nosec B108  # a heartbeat on a slow disk would stop a living worker
             for name, value in options.items():
                 self.cfg.set(name, value)
 
@@ -133,12 +137,13 @@ def serve_pages(listener):
     Web().run()
 
 
-def do_background_work(listener):
+def do_background_work(listener=None):
     """The worker: django-q2's cluster, which begins with a sweep of whatever is pending."""
     from django_q.cluster import Cluster
     from django_q.tasks import async_task
 
-    listener.close()
+    if listener is not None:
+        listener.close()
     async_task("ledger.tasks.sweep", task_name="sweep at the start")
     connections.close_all()
     cluster = Cluster()
@@ -150,5 +155,6 @@ def demo_logins():
     """[(login, password, what for)] of the demo people that still have the demo password; none outside dev."""
     if settings.INSTANCE != "dev":
         return []
-    users = get_user_model().objects.in_bulk([row[0] for row in load_demo.LOGINS], field_name="username")
-    return [row for row in load_demo.LOGINS if row[0] in users and users[row[0]].check_password(row[1])]
+    logins = (*load_demo.LOGINS, load_demo.CUSTOMER)
+    users = get_user_model().objects.in_bulk([row[0] for row in logins], field_name="username")
+    return [row for row in logins if row[0] in users and users[row[0]].check_password(row[1])]

@@ -12,7 +12,9 @@ class Command(TrackerCommand):
 
     def add_options(self, parser):
         parser.add_argument("--book", metavar="SLUG", help="one book only; default all, and orphan files")
-        parser.add_argument("--repair", action="store_true", help="set totals and entries to what sound workbooks say")
+        parser.add_argument(
+            "--repair", action="store_true", help="set totals, entries and receipts to what workbooks say"
+        )
 
     def work(self, **options):
         book = options["book"] and find_book(options["book"])

@@ -4,6 +4,7 @@ from ledger.management.base import Refused
 from lendbook.money import parse_money
 from trackers import services
 from trackers.management.base import TrackerCommand, add_tracker, check_future, find_tracker, summary_of
+from trackers.schedule import MAX_DAY
 
 # option -> field of the sheet
 _AMOUNTS = {"amount": "paid", "withdrawn": "withdrawn", "reinvest": "reinvest", "pocket": "pocket_money"}
@@ -33,7 +34,7 @@ class Command(TrackerCommand):
             raise Refused("--add needs --amount, and goes without --clear.")
         if not values and not options["clear"]:
             raise Refused("Nothing to record: name an amount or a text, or --clear.")
-        if 0 <= day <= services.MAX_DAY:
+        if 0 <= day <= MAX_DAY:
             check_future(tracker.terms.date_of(day), tracker, options["allow_future"])
         change = services.record_payment(
             tracker, day, add=options["add"], clear=options["clear"], adjust=options["adjust"], **values

@@ -1,0 +1,238 @@
+"""A book and what it is made of: its people, accounts, categories, and how they are called elsewhere."""
+
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from lendbook.money import ZERO, MoneyField
+
+
+class Direction(models.TextChoices):
+    RECEIVED = "received", "Received"
+    SPENT = "spent", "Spent"
+
+
+class PaymentMode(models.TextChoices):
+    CASH = "Cash", "Cash"
+    UPI = "UPI", "UPI"
+    BANK_TRANSFER = "Bank Transfer", "Bank Transfer"
+    CHEQUE = "Cheque", "Cheque"
+    CARD = "Card", "Card"
+    ONLINE = "Online", "Online"
+    OTHER = "Other", "Other"
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    STAFF = "staff", "Staff"
+    AGENT = "agent", "Agent"
+    AUDITOR = "auditor", "Auditor"
+
+
+class TransactionType(models.TextChoices):
+    COLLECTION = "COLLECTION", "Collection"
+    EXPENSE = "EXPENSE", "Expense"
+
+
+def check_time_zone(name):
+    if name not in available_timezones():
+        raise ValidationError(f"'{name}' is no time zone; write one like Asia/Kolkata.")
+
+
+class Book(models.Model):
+    """One set of books. Dates in it are business dates in its time zone."""
+
+    slug = models.SlugField(unique=True, error_messages={"unique": "A book with this short name is there already."})
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=64, default="Asia/Kolkata", validators=[check_time_zone])
+    begins_on = models.DateField(
+        null=True, blank=True, help_text="Openings are as of the morning of this day; earlier entries are refused."
+    )
+    closed_through = models.DateField(null=True, blank=True, editable=False)
+    is_demo = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+    def save(self, *args, **kwargs):
+        """Only a close or reopening writes `closed_through`: a form read earlier must not put the old one back."""
+        if not self._state.adding and kwargs.get("update_fields") is None:
+            self.refresh_from_db(fields=["closed_through"])
+            kwargs["update_fields"] = [
+                field.name
+                for field in self._meta.concrete_fields
+                if not field.primary_key and field.name != "closed_through"
+            ]
+        super().save(*args, **kwargs)
+
+    def today(self):
+        """The business date now, wherever the server's clock stands."""
+        return timezone.now().astimezone(ZoneInfo(self.time_zone)).date()
+
+    def is_closed_on(self, date):
+        return self.closed_through is not None and date <= self.closed_through
+
+
+class BookMember(models.Model):
+    """Who works in a book, and as what."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="members", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="book_members")
+    role = models.CharField(max_length=10, choices=Role)
+    made_login = models.BooleanField(
+        default=False, editable=False, help_text="The login was made for this book; its owner may reset the password."
+    )
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        ordering = ["user__username"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["book", "user"],
+                name="book_member_once",
+                violation_error_message="This person works in the book already; change the role instead.",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.user} ({self.get_role_display().lower()})"
+
+
+class MovesDays(models.Model):
+    """A row whose change moves days. It and its outbox rows (signals.py) are written together, or neither is."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args, **kwargs):
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+
+
+class Account(MovesDays):
+    """Where money lies. `opening_balance` stands on the morning of the book's first day."""
+
+    class Kind(models.TextChoices):
+        CASH = "cash", "Cash box"
+        BANK = "bank", "Bank account"
+        UPI = "upi", "UPI wallet"
+        CARD = "card", "Card"
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="accounts", db_index=False)
+    name = models.CharField(max_length=80)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CASH)
+    opening_balance = MoneyField(default=ZERO)
+    is_active = models.BooleanField(default=True)
+    agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="cash_accounts",
+        help_text="The agent who carries this cash; empty for the shop's own accounts.",
+    )
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                "book",
+                Lower("name"),
+                name="account_name_once",
+                violation_error_message="The book has an account of this name already.",
+            )
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class PaymentModeAccount(models.Model):
+    """Into which account a payment mode pays, where nobody names one."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="mode_accounts", db_index=False)
+    payment_mode = models.CharField(max_length=20, choices=PaymentMode)
+    account = models.ForeignKey(Account, models.CASCADE, related_name="modes")
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["payment_mode"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["book", "payment_mode"],
+                name="payment_mode_account_once",
+                violation_error_message="This payment mode has an account already.",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.payment_mode} → {self.account}"
+
+
+class Category(MovesDays):
+    """What an entry is for. Its direction, and nothing else, says whether money came or went."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="categories", db_index=False)
+    name = models.CharField(max_length=80)
+    direction = models.CharField(max_length=10, choices=Direction)
+    is_active = models.BooleanField(default=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name_plural = "categories"
+        constraints = [
+            models.UniqueConstraint(
+                "book",
+                Lower("name"),
+                name="category_name_once",
+                violation_error_message="The book has a category of this name already.",
+            ),
+            models.CheckConstraint(condition=Q(direction__in=Direction.values), name="category_direction_known"),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def transaction_type(self):
+        return TransactionType.COLLECTION if self.direction == Direction.RECEIVED else TransactionType.EXPENSE
+
+
+class TallyName(models.Model):
+    """How the accountant's Tally company calls an account, a category, or one subcategory of it."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="tally_names", db_index=False)
+    account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="+")
+    category = models.ForeignKey(Category, models.CASCADE, null=True, blank=True, related_name="+")
+    subcategory = models.CharField(max_length=80, blank=True)
+    name = models.CharField(max_length=120)
+    history = HistoricalRecords()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["book", "account"], name="tally_name_of_account_once"),
+            models.UniqueConstraint(fields=["book", "category", "subcategory"], name="tally_name_of_category_once"),
+            models.CheckConstraint(
+                condition=Q(account=None, category__isnull=False) | Q(account__isnull=False, category=None),
+                name="tally_name_of_account_or_category",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name

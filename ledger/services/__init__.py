@@ -1,0 +1,41 @@
+"""Posting, correcting, binning and reversing entries and transfers; opening a book.
+
+Every function is atomic, keeps the history row (who, when, before and after) in the same transaction, and lets the
+signals append the days to the outbox. Callers have checked with access who may do it. Errors are ValidationError
+whose message names the thing and the way out; ClosedDay where an adjustment on the first open day would do instead.
+"""
+
+from ledger.services.books import account_for_mode, open_book, set_member
+from ledger.services.bulk import NewEntry, post_entries, undo_entries
+from ledger.services.checks import check, clean_text
+from ledger.services.movements import (
+    EditedMeanwhile,
+    delete,
+    edit,
+    post_entry,
+    restore,
+    reverse,
+    save,
+    says,
+    transfer,
+)
+
+__all__ = [
+    "EditedMeanwhile",
+    "NewEntry",
+    "account_for_mode",
+    "check",
+    "clean_text",
+    "delete",
+    "edit",
+    "open_book",
+    "post_entries",
+    "post_entry",
+    "restore",
+    "reverse",
+    "save",
+    "says",
+    "set_member",
+    "transfer",
+    "undo_entries",
+]

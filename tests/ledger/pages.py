@@ -1,0 +1,9 @@
+"""Addresses of the office's pages of the ledger's rows."""
+
+from django.urls import reverse
+
+LIST = "/admin/ledger/ledgerentry/"
+
+
+def page_of(row, name="change"):
+    return reverse(f"admin:ledger_{row._meta.model_name}_{name}", args=[row.pk])

@@ -1,0 +1,59 @@
+"""Opening, recording, correcting and closing trackers: workbook, row and ledger change together or not at all.
+
+Every change goes through `commit`: the new workbook lies durable beside the old one, then one transaction stores its
+sha256 and posts the entries, then the file takes its name (store.py says why). Callers hold no transaction, and have
+checked with access who may do it. Errors are ValidationError, WorkbookError (a value or file that cannot be taken),
+StoreError (the file), ClosedDay (with `adjust` it posts on the first open day instead); each names the way out.
+"""
+
+from trackers.services.change import (
+    CACHED,
+    apply,
+    bytes_of,
+    changed,
+    commit,
+    contents_of,
+    current,
+    kept_contents,
+    refuse_frozen,
+    take_figures,
+    take_terms,
+    terms_of,
+    waiting,
+    written,
+)
+from trackers.services.days import AMOUNTS, check_seen, day_change, move_payment, record_payment
+from trackers.services.life import close_tracker, edit_terms, empty, rebuild_workbook, renew, reopen_tracker
+from trackers.services.opening import customer_for, login_for, open_tracker, skipping
+
+__all__ = [
+    "AMOUNTS",
+    "CACHED",
+    "apply",
+    "bytes_of",
+    "changed",
+    "check_seen",
+    "close_tracker",
+    "commit",
+    "contents_of",
+    "current",
+    "customer_for",
+    "day_change",
+    "edit_terms",
+    "empty",
+    "kept_contents",
+    "login_for",
+    "move_payment",
+    "open_tracker",
+    "rebuild_workbook",
+    "record_payment",
+    "refuse_frozen",
+    "renew",
+    "reopen_tracker",
+    "skipping",
+    "take_figures",
+    "take_terms",
+    "terms_of",
+    "waiting",
+    "written",
+]
