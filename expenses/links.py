@@ -198,9 +198,9 @@ def _take_up(group, ones, user):
 
 
 def _is_taken(line):
-    """Whether a transaction other than the lost one has the entry or transfer now."""
+    """Whether a transaction other than the lost one has the entry, or its end of the transfer, now."""
     if line.transfer_id:
-        return Transaction.objects.filter(transfer=line.transfer_id).exists()
+        return Transaction.objects.filter(transfer=line.transfer_id, account=line.transaction.account_id).exists()
     of_others = CreditMatch.objects.filter(entry=line.entry_id).exists()
     return of_others or Transaction.objects.filter(entry=line.entry_id).exists()
 

@@ -14,8 +14,7 @@ from django.db.models import Q
 
 from expenses import links
 from expenses.links import NEAR
-from expenses.models import CreditMatch, Split, Transaction
-from ledger import daybook
+from expenses.models import CreditMatch, Transaction
 from ledger import services as ledger
 from ledger.models import Direction, LedgerEntry
 
@@ -223,49 +222,3 @@ def take_back(match, *, user=None):
             one._history_user, one._change_reason = user, "Taken back"
             one.delete()
         return len(together)
-
-
-# ------------------------------------------------------------------------------------------------ bank against book
-
-
-@dataclass(frozen=True)
-class MonthOfBank:
-    """One month of one account: the bank's closing beside the book's, and what each side has alone. Decimal rupees."""
-
-    first: object
-    last: object
-    bank_closing: object
-    book_closing: object
-    bank_only: list
-    book_only: list
-
-    @property
-    def difference(self):
-        return None if self.bank_closing is None else self.book_closing - self.bank_closing
-
-
-def bank_against_book(account, first, last):
-    """MonthOfBank of an account for a range (usually a month)."""
-    rows = Transaction.objects.filter(account=account, transaction_date__range=(first, last))
-    newest = rows.exclude(closing_balance=None).order_by("-transaction_date", "-id")
-    statement = account.statements.filter(state="imported", last_date__lte=last, last_date__gte=first).order_by(
-        "-last_date"
-    )
-    closing = statement.values_list("closing_balance", flat=True).first()
-    if closing is None:
-        closing = newest.values_list("closing_balance", flat=True).first()
-    alone = rows.filter(entry=None, transfer=None, matches=None).order_by("transaction_date", "id")
-    entries = LedgerEntry.objects.filter(account=account, date__range=(first, last), deleted_at=None)
-    entries = entries.exclude(pk__in=Transaction.objects.filter(account=account).exclude(entry=None).values("entry"))
-    entries = entries.exclude(pk__in=CreditMatch.objects.filter(transaction__account=account).values("entry"))
-    parts = Split.objects.filter(transaction__account=account).exclude(entry=None)
-    entries = entries.exclude(pk__in=parts.values("entry"))
-    balances = daybook.account_balances(account.book, last)
-    return MonthOfBank(
-        first=first,
-        last=last,
-        bank_closing=closing,
-        book_closing=balances.get(account.pk, account.opening_balance),
-        bank_only=list(alone),
-        book_only=list(entries.select_related("category").order_by("date", "id")),
-    )

@@ -206,7 +206,8 @@ def take_back(row, user):
 def proposals(rows):
     """{transaction id: [entries and transfers]} that may be the same money: same account and amount, within two days.
 
-    What another transaction is posted as, linked to or proves already is no proposal.
+    What another transaction is posted as, linked to or proves already is no proposal; a transfer between two accounts is
+    one of each.
     """
     rows = [one for one in rows if not one.is_posted]
     if not rows:
@@ -221,14 +222,17 @@ def proposals(rows):
     entries = LedgerEntry.objects.filter(**near).exclude(pk__in=taken.exclude(entry=None).values("entry"))
     entries = entries.exclude(pk__in=CreditMatch.objects.filter(transaction__book=book).values("entry"))
     entries = entries.exclude(source=SOURCE).select_related("category", "account")
-    transfers = AccountTransfer.objects.filter(**near).exclude(pk__in=taken.exclude(transfer=None).values("transfer"))
-    transfers = transfers.exclude(source=SOURCE).select_related("from_account", "to_account")
+    transfers = (
+        AccountTransfer.objects.filter(**near).exclude(source=SOURCE).select_related("from_account", "to_account")
+    )
+    ends_taken = set(taken.filter(transfer__in=transfers).values_list("transfer", "account"))
     by_money = {}
     for entry in entries:
         by_money.setdefault((entry.account_id, entry.category.direction, entry.amount), []).append(entry)
     for moved in transfers:
-        by_money.setdefault((moved.from_account_id, Direction.SPENT, moved.amount), []).append(moved)
-        by_money.setdefault((moved.to_account_id, Direction.RECEIVED, moved.amount), []).append(moved)
+        for account_id, side in ((moved.from_account_id, Direction.SPENT), (moved.to_account_id, Direction.RECEIVED)):
+            if (moved.pk, account_id) not in ends_taken:
+                by_money.setdefault((account_id, side, moved.amount), []).append(moved)
     found = {}
     for one in rows:
         direction = Direction.SPENT if one.debit_amount is not None else Direction.RECEIVED

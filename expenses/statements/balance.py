@@ -114,9 +114,9 @@ def _ends(walked: Links, *, out_of_order: bool) -> tuple[int | None, int | None]
     closing = int(walked.balance[last] + walked.net[last + 1 :].sum())
     if out_of_order:
         links = walked.one_by_one()
-        if ends := _day_ends([link for link in links if link.day == links[0].day], None):
+        if ends := day_ends([link for link in links if link.day == links[0].day], None):
             opening = ends[0]
-        if ends := _day_ends([link for link in links if link.day == links[-1].day], None):
+        if ends := day_ends([link for link in links if link.day == links[-1].day], None):
             closing = ends[1]
     return opening, closing
 
@@ -147,7 +147,7 @@ def _breaks_by_day(links: list[Link]) -> list[tuple[int, int, int]]:
         while end < len(links) and links[end].day == links[start].day:
             end += 1
         day = links[start:end]
-        ends = _day_ends(day, balance)
+        ends = day_ends(day, balance)
         if ends is not None:
             balance, before = ends[1], end - 1
         else:
@@ -165,7 +165,7 @@ def _breaks_by_day(links: list[Link]) -> list[tuple[int, int, int]]:
     return found
 
 
-def _day_ends(day: list[Link], start: int | None) -> tuple[int, int] | None:
+def day_ends(day: list[Link], start: int | None) -> tuple[int, int] | None:
     """(opening, closing) if the day's rows form one path in some order that begins at ``start`` (None: anywhere)."""
     if any(link.net is None or link.balance is None for link in day):
         return None

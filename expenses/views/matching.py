@@ -7,12 +7,15 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 
-from expenses import matching
+from expenses import matching, reconciliation
 from expenses.models import CreditMatch, Transaction
 from ledger import access
 from ledger.dates import parse_date
+from ledger.exports import table_response
 from ledger.models import Account, LedgerEntry
 from ledger.pages import book_page, page
+
+ROWS_SHOWN = 500  # of each side of bank and book; the file has all
 
 
 def _month(request, book):
@@ -27,13 +30,23 @@ def _month(request, book):
 
 @book_page()
 def bank(request, book, pk):
-    """An account's month: the bank's balance beside the book's, and what each side has alone."""
+    """An account's month: the bank's balance beside the book's, and what each side has alone; or the lines as a file."""
     account = access.get_visible(Account, request.user, book, pk=pk)
     first, last = _month(request, book)
+    month = reconciliation.reconcile(account, first, last)
+    kind = request.GET.get("format")
+    if kind in ("csv", "xlsx"):
+        name = f"{book.slug}-bank-and-book-{account.pk}-{first:%Y-%m}"
+        return table_response(name, reconciliation.HEADERS, month.lines(), kind)
     context = {
         "title": f"{account}: bank and book",
         "account": account,
-        "month": matching.bank_against_book(account, first, last),
+        "month": month,
+        "sides": [
+            ("Only at the bank", month.bank_only[:ROWS_SHOWN], len(month.bank_only), month.bank_only_sum),
+            ("Only in the book", month.book_only[:ROWS_SHOWN], len(month.book_only), month.book_only_sum),
+        ],
+        "files": [(word, f"?month={first:%Y-%m}&format={word.lower()}") for word in ("CSV", "XLSX")],
         "before": first - timedelta(days=1),
         "after": last + timedelta(days=1),
     }

@@ -168,15 +168,6 @@ def test_a_collection_of_another_account_needs_a_name_that_speaks_for_it(bank):
     assert [one.entries for one in proposed(bank)] == [(entry,)]
 
 
-def test_bank_against_book_names_what_each_side_has_alone(bank):
-    posting.post([settled(bank)])
-    mine = world.post(bank.book, "2026-09-10", amount="70", account=bank)
-    month = matching.bank_against_book(bank, date(2026, 9, 1), date(2026, 9, 30))
-    assert (month.bank_closing, month.book_closing) == (Decimal("8250.00"), Decimal("-180.00"))
-    assert [one.narration[:3] for one in month.bank_only] == ["ATW", "UPI"]
-    assert month.book_only == [mine]
-
-
 def test_statement_with_posted_rows_is_undone_only_after_they_are_taken_back(bank):
     one = settled(bank)
     posting.post([one])
