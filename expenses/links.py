@@ -18,21 +18,27 @@ from expenses import placing
 from expenses.models import CreditMatch, LostLink, Transaction
 from ledger import faults, followers
 from ledger import services as ledger
-from ledger.models import AccountTransfer, Direction, LedgerEntry
+from ledger.models import Account, AccountTransfer, Direction, LedgerEntry
 
 NEAR = timedelta(days=2)
+BANK_KINDS = (Account.Kind.BANK, Account.Kind.UPI, Account.Kind.CARD)  # what a credit can prove lies in one of these
 
 
 def is_same_money(one, row):
     """Whether an entry or transfer stands in the books as a transaction's money: account, side, amount, within two days."""
     if not stands(row) or row.amount != one.amount:
         return False
-    if not any(abs(day - one.transaction_date) <= NEAR for day in (row.date, row.adjusts_date) if day):
+    if days_apart(one, row) > NEAR:
         return False
     spent = one.debit_amount is not None
     if isinstance(row, AccountTransfer):
         return one.account_id == (row.from_account_id if spent else row.to_account_id)
     return one.account_id == row.account_id and spent == (row.category.direction == Direction.SPENT)
+
+
+def days_apart(one, row):
+    """The time between a transaction and an entry or transfer: by its date, or by the closed day that it was typed for."""
+    return min(abs(day - one.transaction_date) for day in (row.date, row.adjusts_date) if day)
 
 
 def stands(row):
@@ -49,10 +55,15 @@ def add_up(matches):
     return sum(credits.values()) == sum(entry.amount for entry in entries.values())
 
 
+def _still_prove(matches):
+    """Whether matches that hang together add up, of collections that a bank sees."""
+    return add_up(matches) and all(match.entry.account.kind in BANK_KINDS for match in matches)
+
+
 def hanging_together(matches):
     """[[CreditMatch]] of a queryset, those of one credit or of one collection together."""
     groups = {}
-    for match in matches.select_related("transaction__statement", "entry__category").order_by("pk"):
+    for match in matches.select_related("transaction__statement", "entry__category", "entry__account").order_by("pk"):
         ends = (match.transaction_id, None), (None, match.entry_id)
         group = groups.get(ends[0]) or groups.get(ends[1]) or []
         group.append(match)
@@ -151,7 +162,7 @@ def _let_go_links(linked, user, mends):
 def _let_go_matches(pks, user, mends):
     credits = CreditMatch.objects.filter(entry__in=pks).values("transaction")
     for matches in hanging_together(CreditMatch.objects.filter(Q(entry__in=pks) | Q(transaction__in=credits))):
-        if add_up(matches):
+        if _still_prove(matches):
             continue
         group = secrets.token_hex(8)
         for match in matches:
@@ -167,7 +178,11 @@ def _let_go_matches(pks, user, mends):
 
 def _take_up(group, ones, user):
     """Restore a lost link or match of transactions that are held, where all of it stands again and nothing took its place."""
-    lost = list(LostLink.objects.filter(group=group).select_related("entry__category", "transfer").order_by("pk"))
+    lost = list(
+        LostLink.objects.filter(group=group)
+        .select_related("entry__category", "entry__account", "transfer")
+        .order_by("pk")
+    )
     if not lost or not all(line.transaction_id in ones for line in lost):
         return
     mine = {line.transaction_id: ones[line.transaction_id] for line in lost}
@@ -183,7 +198,7 @@ def _take_up(group, ones, user):
             )
             for line in lost
         ]  # fmt: skip
-        if not add_up(matches):
+        if not _still_prove(matches):
             return
         for match in matches:
             ledger.save(match, user, "Its collection is back")

@@ -5,7 +5,9 @@ days; a name, a reference, or a UPI id seen with the customer before raises them
 many collections and many credits one.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import combinations
 
 from django.core.exceptions import ValidationError
@@ -15,6 +17,7 @@ from django.db.models import Q
 from expenses import links
 from expenses.links import NEAR
 from expenses.models import CreditMatch, Transaction
+from expenses.narration import is_own_id
 from ledger import services as ledger
 from ledger.models import Direction, LedgerEntry
 
@@ -55,10 +58,10 @@ def unmatched_credits(book, first, last):
 def unseen_collections(book, first, last):
     """Collections into bank, UPI or card accounts of a range that no credit proves, oldest first."""
     rows = LedgerEntry.objects.filter(
+        Q(date__range=(first, last)) | Q(adjusts_date__range=(first, last)),
         book=book,
-        date__range=(first, last),
         category__direction=Direction.RECEIVED,
-        account__kind__in=("bank", "upi", "card"),
+        account__kind__in=links.BANK_KINDS,
         deleted_at=None,
         reversed_at=None,
         reversal_of=None,
@@ -68,46 +71,67 @@ def unseen_collections(book, first, last):
 
 
 def proposals(book, first, last):
-    """[Proposal] the strongest evidence first, then sums; each credit and each collection is proposed once.
+    """[Proposal] for the credits of a range, the strongest evidence first, then sums; each credit and collection once.
 
     A collection of another account than the credit's needs a name, a UPI id or a reference that speaks for it.
     """
-    collections = {}
-    for entry in unseen_collections(book, first - NEAR, last + NEAR):
-        collections.setdefault(entry.amount, []).append(entry)
-    known, credits = _names_seen(book), list(unmatched_credits(book, first, last))
+    entries = list(unseen_collections(book, first - NEAR, last + NEAR))
+    near = _Near(entries, _names_seen(book))
+    credits = list(unmatched_credits(book, first, last))
     candidates = []
     for credit in credits:
-        for entry in collections.get(credit.credit_amount, []):
-            apart = abs(entry.date - credit.transaction_date)
-            personal, plain = _evidence(credit, entry, known)
-            if apart <= NEAR and (personal or credit.account_id == entry.account_id):
-                evidence = personal + plain
+        for entry in near.to(credit):
+            if entry.amount != credit.credit_amount:
+                continue
+            personal, plain = _evidence(credit, entry, near.known)
+            if personal or credit.account_id == entry.account_id:
+                evidence, apart = personal + plain, links.days_apart(credit, entry)
                 candidates.append((-len(personal), -len(evidence), apart, credit.pk, entry.pk, credit, entry, evidence))
     candidates.sort(key=lambda one: one[:5])
-    proposed, taken_credits, taken_entries = [], set(), set()
-    for *_, credit, entry, evidence in candidates:
-        if credit.pk not in taken_credits and entry.pk not in taken_entries:
-            taken_credits.add(credit.pk)
-            taken_entries.add(entry.pk)
-            proposed.append(Proposal((credit,), (entry,), tuple(evidence)))
-    left = [credit for credit in credits if credit.pk not in taken_credits]
-    entries = [one for same in collections.values() for one in same if one.pk not in taken_entries]
-    return proposed + _sums(left, entries, known)
-
-
-def _sums(credits, entries, known):
-    """[Proposal] of one credit for several collections of the same person, and of several credits for one."""
     proposed, taken = [], set()
-    by_credit, by_entry = {}, {}
-    for credit in credits:
+    for *_, credit, entry, evidence in candidates:
+        if credit not in taken and entry not in taken:
+            taken.update((credit, entry))
+            proposed.append(Proposal((credit,), (entry,), tuple(evidence)))
+    return proposed + _sums([credit for credit in credits if credit not in taken], near, taken)
+
+
+class _Near:
+    """Collections by their days, so that a year's credits are not each held beside a year's collections."""
+
+    def __init__(self, entries, known):
+        self.known, self._of_day = known, {}
         for entry in entries:
-            if abs(entry.date - credit.transaction_date) <= NEAR and _evidence(credit, entry, known)[0]:
+            for day in {entry.date, entry.adjusts_date} - {None}:
+                self._of_day.setdefault(day, []).append(entry)
+
+    def to(self, credit):
+        """The collections within NEAR of a credit, in their order."""
+        days = range(-NEAR.days, NEAR.days + 1)
+        found = (self._of_day.get(credit.transaction_date + timedelta(n), ()) for n in days)
+        return dict.fromkeys(entry for entries in found for entry in entries)
+
+
+def claimed(credits):
+    """{credit id: Proposal} of credits (of one book) that may prove collections."""
+    if not credits:
+        return {}
+    days = [one.transaction_date for one in credits]
+    found = proposals(credits[0].book, min(days), max(days))
+    return {credit.pk: one for one in found for credit in one.credits}
+
+
+def _sums(credits, near, taken):
+    """[Proposal] of one credit for several collections of the same person, and of several credits for one."""
+    proposed, by_credit, by_entry = [], {}, {}
+    for credit in credits:
+        for entry in near.to(credit):
+            if entry not in taken and _evidence(credit, entry, near.known)[0]:
                 by_credit.setdefault(credit, []).append(entry)
                 by_entry.setdefault(entry, []).append(credit)
     for one, others, amount_of in [
-        *((credit, near, lambda row: row.amount) for credit, near in by_credit.items()),
-        *((entry, near, lambda row: row.credit_amount) for entry, near in by_entry.items()),
+        *((credit, others, lambda row: row.amount) for credit, others in by_credit.items()),
+        *((entry, others, lambda row: row.credit_amount) for entry, others in by_entry.items()),
     ]:
         total = one.credit_amount if isinstance(one, Transaction) else one.amount
         free = [row for row in others if row not in taken][:SUMMED_OF]
@@ -123,7 +147,7 @@ def _sums(credits, entries, known):
         if parts and one not in taken:
             taken.update((one, *parts))
             credits_, entries_ = ((one,), parts) if isinstance(one, Transaction) else (parts, (one,))
-            personal, _ = _evidence(credits_[0], entries_[0], known)
+            personal, _ = _evidence(credits_[0], entries_[0], near.known)
             proposed.append(Proposal(credits_, entries_, (*personal, f"{len(parts)} that add up")))
     return proposed
 
@@ -133,7 +157,8 @@ def _names_seen(book):
     seen = {}
     for match in CreditMatch.objects.filter(transaction__book=book).select_related("transaction", "entry"):
         who = match.entry.narration.partition(":")[0].casefold()
-        for name in filter(None, (match.transaction.product, match.transaction.upi_id)):
+        one = match.transaction
+        for name in filter(None, (one.product, one.upi_id if is_own_id(one.upi_id) else "")):
             seen.setdefault(name, set()).add(who)
     return seen
 
@@ -142,7 +167,7 @@ def _evidence(credit, entry, known):
     """([what speaks for this very person], [what many would have in common]), in words, strongest first."""
     who = entry.narration.partition(":")[0]
     personal = []
-    if entry.reference and credit.reference and entry.reference in credit.reference:
+    if entry.reference and entry.reference in (credit.reference, *re.findall(r"\w+", credit.reference)):
         personal.append("the same reference")
     if {word for word in who.casefold().split() if len(word) > 2} & set(credit.product.casefold().split()):
         personal.append(f"the name {who}")
@@ -150,7 +175,7 @@ def _evidence(credit, entry, known):
         personal.append(f"{credit.upi_id} paid for {who} before")
     elif credit.product and who.casefold() in known.get(credit.product, ()):
         personal.append(f"{credit.product} paid for {who} before")
-    days = abs((entry.date - credit.transaction_date).days)
+    days = links.days_apart(credit, entry).days
     plain = [f"same amount in {credit.account}"] if credit.account_id == entry.account_id else ["same amount"]
     plain.append("same day" if days == 0 else f"{days} day{'s' if days > 1 else ''} apart")
     return personal, plain
@@ -186,7 +211,7 @@ def _held(credits, entries):
     found = links.hold(entries, also=[one.pk for one in credits])
     if not all(one.pk in found for one in credits):
         raise ValidationError("A credit of these was taken out meanwhile; look at the list again.")
-    standing = list(rows.select_related("category"))
+    standing = list(rows.select_related("category", "account"))
     if len(standing) < len(entries) or not all(map(links.stands, standing)):
         raise ValidationError("A collection of these was taken back meanwhile; look at the list again.")
     return [found[one.pk] for one in credits], standing
@@ -199,6 +224,8 @@ def _refuse_wrong(credits, entries):
     for entry in entries:
         if entry.category.direction != Direction.RECEIVED:
             raise ValidationError(f"{entry.category} is spent; a credit proves what was received.")
+        if entry.account.kind not in links.BANK_KINDS:
+            raise ValidationError(f"{entry} lies in {entry.account}, which no bank sees; correct its account first.")
     linked = Transaction.objects.filter(entry__in=entries)
     if any(one.is_posted for one in credits) or linked.exists():
         raise ValidationError("One of these is posted or linked already; take that back first.")

@@ -7,9 +7,11 @@ source "statement", source_ref "<transaction>" or "<transaction>:<part>".
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 
 from expenses import links
@@ -93,13 +95,13 @@ def _post_one(one, user, adjust, mends):
         if one.debit_amount is not None and not may_post(one):
             raise ValidationError("Nobody has confirmed its tag yet; settle it first.")
         _refuse_proving(one)
-        if one.debit_amount is not None and one.mode == Mode.ATM:
-            one.transfer = _post_withdrawal(one, user, adjust)
-        elif parts := list(one.splits.select_related("tag")):
+        if parts := list(one.splits.select_related("tag")):
             for number, part in enumerate(parts, 1):
                 part.entry = _post_entry(one, part.tag, part.amount, f"{one.pk}:{number}", part.note, user, adjust)
                 part.save(update_fields=["entry"])
             one.entry = parts[0].entry
+        elif one.debit_amount is not None and one.mode == Mode.ATM:
+            one.transfer = _post_withdrawal(one, user, adjust)
         else:
             if one.tag is None and one.debit_amount is not None:
                 raise ValidationError("It has no tag yet.")
@@ -142,7 +144,9 @@ def category_of(one, tag):
     if tag is not None and tag.category_id and wanted == Direction.SPENT:
         raise ValidationError(f"The tag {tag} posts to {tag.category}, which is received; a debit is spent.")
     name = DEFAULT_SPENT if wanted == Direction.SPENT else DEFAULT_RECEIVED
-    category, _ = Category.objects.get_or_create(book=one.book, name=name, defaults={"direction": wanted})
+    category, _ = Category.objects.get_or_create(
+        book=one.book, name__iexact=name, defaults={"name": name, "direction": wanted}
+    )
     if category.direction != wanted:
         raise ValidationError(f"The category {category} is {category.get_direction_display().lower()} in this book.")
     return category, tag.name if tag is not None else ("Interest" if one.mode == Mode.INTEREST else one.mode)
@@ -217,13 +221,16 @@ def proposals(rows):
         min(one.transaction_date for one in rows) - links.NEAR,
         max(one.transaction_date for one in rows) + links.NEAR,
     )
-    near = {"book": book, "date__range": (first, last), "deleted_at": None, "reversed_at": None, "reversal_of": None}
+    standing = {"book": book, "deleted_at": None, "reversed_at": None, "reversal_of": None}
+    near = Q(date__range=(first, last)) | Q(adjusts_date__range=(first, last))
     taken = Transaction.objects.filter(book=book)
-    entries = LedgerEntry.objects.filter(**near).exclude(pk__in=taken.exclude(entry=None).values("entry"))
+    entries = LedgerEntry.objects.filter(near, **standing).exclude(pk__in=taken.exclude(entry=None).values("entry"))
     entries = entries.exclude(pk__in=CreditMatch.objects.filter(transaction__book=book).values("entry"))
     entries = entries.exclude(source=SOURCE).select_related("category", "account")
     transfers = (
-        AccountTransfer.objects.filter(**near).exclude(source=SOURCE).select_related("from_account", "to_account")
+        AccountTransfer.objects.filter(near, **standing)
+        .exclude(source=SOURCE)
+        .select_related("from_account", "to_account")
     )
     ends_taken = set(taken.filter(transfer__in=transfers).values_list("transfer", "account"))
     by_money = {}
@@ -239,10 +246,10 @@ def proposals(rows):
         near_by = [
             row
             for row in by_money.get((one.account_id, direction, one.amount), [])
-            if abs(row.date - one.transaction_date) <= links.NEAR
+            if links.days_apart(one, row) <= links.NEAR
         ]
         if near_by:
-            found[one.pk] = sorted(near_by, key=lambda row: abs(row.date - one.transaction_date))
+            found[one.pk] = sorted(near_by, key=partial(links.days_apart, one))
     return found
 
 

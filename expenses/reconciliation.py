@@ -92,7 +92,7 @@ def reconcile(account, first, last):
     with daybook.one_moment(account.book):
         book_opening, moves = reports.account_book(account, first, last)
         rows = list(_rows(account, first, last).order_by("transaction_date", "id"))
-        bank_closing = bank_balance(account, last) if rows else None
+        bank_closing = bank_balance(account, last) if rows or _is_covered(account, last) else None
         bank_opening = None if bank_closing is None else bank_balance(account, first - timedelta(days=1))
         lines = {(Transaction, one.pk): _of_bank(one) for one in rows}
         lines |= {(type(move.row), move.row.pk): _of_book(move) for move in moves}
@@ -145,6 +145,11 @@ def bank_balance(account, date):
             written = _as_written(account, of_day)
         rows = rows.filter(transaction_date__lt=day)  # it ended where it began: where the day before ended
     return written
+
+
+def _is_covered(account, day):
+    """Whether a statement that is in runs over a day: nothing moved where it has no row."""
+    return account.statements.filter(state="imported", first_date__lte=day, last_date__gte=day).exists()
 
 
 def _last_day(rows):

@@ -28,7 +28,7 @@ from ledger import services as ledger
 from ledger.models import Account, Job
 from lendbook.money import plain
 
-STATEMENT_KINDS = (Account.Kind.BANK, Account.Kind.UPI, Account.Kind.CARD)
+STATEMENT_KINDS = links.BANK_KINDS
 
 
 @dataclass
@@ -134,23 +134,25 @@ def import_statement(
     sha256 = hashlib.sha256(content).hexdigest()
     with transaction.atomic():
         Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # two uploads at once come one after another
-        earlier = Statement.objects.filter(account=account, sha256=sha256).exclude(state=Statement.State.UNDONE).first()
-        if earlier:
-            report = _report(parsed, imported=0, duplicate=len(parsed.frame), statement=earlier)
-        else:
-            known = _known_fingerprints(account, parsed)
-            frame = parsed.frame[~parsed.frame["fingerprint"].isin(known)]
+        known = _known_fingerprints(account, parsed)
+        frame = parsed.frame[~parsed.frame["fingerprint"].isin(known)]
+        statement = (
+            Statement.objects.filter(account=account, sha256=sha256).exclude(state=Statement.State.UNDONE).first()
+        )
+        if statement is None:
             statement = _statement(account, parsed, len(frame), file_name, sha256, user, job)
             storing.store_rejected(statement, parsed)
-            if len(frame):
-                storing.store(statement, frame, user=user, on_progress=on_progress)
             if mapping:
                 StatementMapping.objects.update_or_create(
                     account=account, defaults={"columns": mapping, "dates": dates or parsed.dates}
                 )
-            duplicate = len(parsed.frame) - len(frame)
-            report = _report(parsed, imported=len(frame), duplicate=duplicate, statement=statement)
-            transaction.on_commit(lambda: _after_import(account.book, user))
+        elif len(frame):
+            _bring_back(statement, len(frame), user)
+        if len(frame):
+            storing.store(statement, frame, user=user, on_progress=on_progress)
+        duplicate = len(parsed.frame) - len(frame)
+        report = _report(parsed, imported=len(frame), duplicate=duplicate, statement=statement)
+        transaction.on_commit(lambda: _after_import(account.book, user))
         if finish:
             finish(report)
     return report
@@ -187,6 +189,19 @@ def _statement(account, parsed, imported, file_name, sha256, user, job):
         uploaded_by=user,
     )
     return ledger.save(statement, user, "Imported")
+
+
+def _bring_back(statement, count, user):
+    """Count as its own the rows of a statement that it had in common with another one, which was undone since."""
+    faults.refuse(statement.book_id, faults.STATEMENT, statement.pk, f"The statement {statement}")
+    statement.imported, statement.duplicate = statement.imported + count, statement.duplicate - count
+    ledger.save(statement, user, "Rows of an undone statement brought back")
+
+
+def overlapping(statement):
+    """The statements that may have counted rows of this one as known, newest first: what undoing it takes from them."""
+    others = Statement.objects.filter(account=statement.account_id, state=Statement.State.IMPORTED, duplicate__gt=0)
+    return others.filter(pk__gt=statement.pk, first_date__lte=statement.last_date, last_date__gte=statement.first_date)
 
 
 def undo_statement(statement, *, user=None):

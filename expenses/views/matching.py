@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 
-from expenses import matching, reconciliation
+from expenses import links, matching, reconciliation
 from expenses.models import CreditMatch, Transaction
 from ledger import access
 from ledger.dates import parse_date
@@ -63,12 +63,14 @@ def credits(request, book):
         else:
             messages.error(request, "Your role only reads here.")
         return redirect(f"{request.path}?month={first:%Y-%m}")
-    proposals = matching.proposals(book, first, last)
+    proposals = matching.proposals(
+        book, first - links.NEAR, last + links.NEAR
+    )  # a collection's credit may be next month's
     claimed = {row for one in proposals for row in (*one.credits, *one.entries)}
     matches = CreditMatch.objects.filter(transaction__book=book, transaction__transaction_date__range=(first, last))
     context = {
         "title": "Credits and collections",
-        "proposals": proposals,
+        "proposals": [one for one in proposals if any(first <= row.transaction_date <= last for row in one.credits)],
         "unclaimed": [one for one in matching.unmatched_credits(book, first, last) if one not in claimed],
         "unseen": [one for one in matching.unseen_collections(book, first, last) if one not in claimed],
         "matches": matches.select_related("transaction", "entry", "confirmed_by"),

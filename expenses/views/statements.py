@@ -241,6 +241,10 @@ def undo(request, book, pk):
     try:
         count = services.undo_statement(statement, user=request.user)
         messages.success(request, f"{count:,} rows of {statement} were taken out.")
+        if names := ", ".join(map(str, services.overlapping(statement)[:5])):
+            messages.warning(
+                request, f"Rows that {names} had in common with it went too; upload that again to keep them."
+            )
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return redirect("expenses:statements", book.slug)

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from expenses import posting, work
+from expenses import matching, posting, work
 from expenses.views.transactions import back, back_address, chosen
 from ledger import access, jobs
 from ledger.models import AccountTransfer, LedgerEntry
@@ -23,13 +23,15 @@ def post(request, book):
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return back(request, book)
-    proposals = posting.proposals(rows)
+    ready, proposals = posting.ready(rows), posting.proposals(rows)
+    claims = matching.claimed([one for one in ready if one.debit_amount is None and one.pk not in proposals])
     if request.POST.get("sure") == "1":
-        return _post(request, book, rows, proposals)
-    ready = posting.ready(rows)
+        return _post(request, book, rows, proposals, claims)
     unsettled = [one for one in rows if one.debit_amount is not None and not posting.may_post(one)]
     closed = {one for one in ready if book.is_closed_on(one.transaction_date)}
-    alike = [(one, proposals[one.pk]) for one in ready if one.pk in proposals]
+    alike = [
+        (one, proposals.get(one.pk, ()), claims.get(one.pk)) for one in ready if one.pk in proposals or one.pk in claims
+    ]
     context = {
         "title": "Post to the day book",
         "rows": rows,
@@ -49,11 +51,11 @@ def post(request, book):
     return page(request, "expenses/post.html", context)
 
 
-def _post(request, book, rows, proposals):
+def _post(request, book, rows, proposals, claims):
     adjust = request.POST.get("adjust") == "1"
     linked, left = 0, set()
     for one in rows:
-        answer = request.POST.get(f"alike_{one.pk}", "leave" if one.pk in proposals else "post")
+        answer = request.POST.get(f"alike_{one.pk}", "leave" if one.pk in proposals or one.pk in claims else "post")
         if answer == "post":
             continue
         left.add(one.pk)

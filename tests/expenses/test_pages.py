@@ -65,6 +65,21 @@ def test_posting_from_the_grid_posts_once_and_takes_back(cast, rows):
     assert LedgerEntry.objects.get().deleted_at is not None
 
 
+def test_a_credit_that_may_prove_collections_is_posted_only_when_asked_for(cast, rows, bank):
+    credit = rows.filter(credit_amount__isnull=False).first()
+    half, day = credit.credit_amount / 2, credit.transaction_date.isoformat()
+    for _ in range(2):
+        world.post(cast.main, day, amount=half, account=bank, narration=f"{credit.product.title()}: Shop")
+    client, ticked = world.browser(cast.ravi), {"row": [credit.pk], "sure": "1"}
+    page = client.post(f"{BASE}transactions/post/", {"row": [credit.pk]}).content.decode()
+    assert "it may prove" in page
+    assert "and 1 more" in page
+    client.post(f"{BASE}transactions/post/", ticked)
+    assert LedgerEntry.objects.count() == 2
+    client.post(f"{BASE}transactions/post/", {**ticked, f"alike_{credit.pk}": "post"})
+    assert LedgerEntry.objects.count() == 3
+
+
 def test_what_is_to_be_told_comes_first_and_largest_first(cast, rows):
     page = world.browser(cast.ravi).get(f"{BASE}transactions/?tag=tbd").content.decode()
     assert "QWXZ TRADERS" in page

@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 
-from expenses import matching, posting, services
+from expenses import checks, matching, posting, services
 from expenses.models import CreditMatch, Transaction
 from ledger import closing, daybook
-from ledger.models import Account, AccountTransfer, LedgerEntry
+from ledger import services as ledger
+from ledger.models import Account, AccountTransfer, Category, LedgerEntry
 from tests import world
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,20 @@ def test_cash_from_a_machine_becomes_a_transfer_to_the_cash_box(bank):
     assert not LedgerEntry.objects.exists()
 
 
+def test_a_divided_withdrawal_posts_its_parts(bank):
+    food, fun = (world.tag(bank.book, name) for name in ("Food", "Fun"))
+    posting.split(row("ATW"), [(food, Decimal(1500), ""), (fun, Decimal(500), "")])
+    assert posting.post([row("ATW")]).posted == 1
+    assert not AccountTransfer.objects.exists()
+    assert sum(LedgerEntry.objects.values_list("amount", flat=True)) == 2000
+
+
+def test_a_category_is_found_however_it_is_written(bank):
+    Category.objects.filter(book=bank.book, name="Expense").update(name="EXPENSE")
+    assert posting.post([settled(bank)]).posted == 1
+    assert str(LedgerEntry.objects.get().category) == "EXPENSE"
+
+
 def test_a_split_posts_an_entry_per_part_and_the_parts_must_add_up(bank):
     food, fun = (world.tag(bank.book, name) for name in ("Food", "Fun"))
     with pytest.raises(ValidationError, match="add up to"):
@@ -105,6 +120,17 @@ def test_a_closed_day_is_refused_or_adjusted(bank):
     assert "closed" in posting.post([one]).refused[0][1]
     assert posting.post([one], adjust=True).posted == 1
     assert LedgerEntry.objects.get().adjusts_date == date(2026, 9, 1)
+
+
+def test_what_was_typed_for_a_closed_day_is_proposed_on_that_day(bank):
+    closing.close_day(bank.book, date(2026, 9, 20))
+    spent = world.post(bank.book, "2026-09-01", "Expense", "250", account=bank, adjust=True)
+    came = world.post(bank.book, "2026-09-02", amount="500", account=bank, narration="Murugan K: Shop", adjust=True)
+    assert (spent.date, spent.adjusts_date) == (date(2026, 9, 21), date(2026, 9, 1))
+    assert posting.proposals([settled(bank)]) == {row("SWIGGY").pk: [spent]}
+    posting.link(row("SWIGGY"), spent)
+    (proposal,) = proposed(bank)
+    assert (proposal.entries, proposal.evidence[-1]) == ((came,), "1 day apart")
 
 
 def test_a_credit_proves_a_collection_with_its_evidence(bank):
@@ -160,6 +186,41 @@ def test_credits_of_a_customer_are_proposed_for_the_collection_they_add_up_to(ba
     assert proposed(bank) == []
 
 
+@pytest.mark.parametrize(
+    ("upi_id", "proves_again"), [("MURUGAN@OKAXIS", "murugan@okaxis paid for Selvi R before"), ("RAZORPAY@ICICI", "")]
+)
+def test_an_id_that_many_are_paid_through_speaks_for_nobody(bank, upi_id, proves_again):
+    for day, amount, who in ((10, 300, "ALPHA"), (14, 400, "BETA")):
+        line = f"{day}/09/26,UPI-X {day}-{upi_id}-ICIC0000001-1000000000{day}-{who},{day}/09/26,0.00,{amount}.00,{day},1.00\n"
+        services.import_statement(bank, (HEADER + line).encode(), file_name=f"{day}.csv")
+        world.post(bank.book, f"2026-09-{day}", amount=amount, account=bank, narration="Selvi R: Shop")
+    first, second = (one for one in proposed(bank) if one.amount in (300, 400))
+    matching.confirm(first.credits, first.entries)
+    (again,) = (one for one in proposed(bank) if one.amount == second.amount)
+    assert again.evidence == (*([proves_again] if proves_again else []), "same amount in Bank", "same day")
+
+
+def test_a_reference_is_the_same_whole_or_not_at_all(bank):
+    world.post(bank.book, "2026-09-03", amount="500", account=bank, narration="Selvi R: Shop", reference="3")
+    part = world.post(bank.book, "2026-09-03", amount="500", account=bank, narration="Selvi R: Shop", reference="33")
+    Transaction.objects.filter(narration__contains="MURUGAN").update(reference="REF/33/9")
+    (proposal,) = proposed(bank)
+    assert (proposal.entries, proposal.evidence[0]) == ((part,), "the same reference")
+
+
+def test_what_lies_in_the_cash_box_is_proved_by_no_credit(bank):
+    cash = Account.objects.get(book=bank.book, name="Cash")
+    entry = world.post(bank.book, "2026-09-03", amount="500", account=cash, narration="Murugan K: Shop")
+    with pytest.raises(ValidationError, match="which no bank sees"):
+        matching.confirm([row("MURUGAN")], [entry])
+    entry = ledger.edit(entry, account=bank)
+    matching.confirm([row("MURUGAN")], [entry])
+    entry = ledger.edit(entry, account=cash)
+    assert not CreditMatch.objects.exists()
+    ledger.edit(entry, account=bank)
+    assert CreditMatch.objects.count() == 1
+
+
 def test_a_collection_of_another_account_needs_a_name_that_speaks_for_it(bank):
     wallet = Account.objects.create(book=bank.book, name="UPI", kind="upi")
     world.post(bank.book, "2026-09-03", amount="500", account=wallet, narration="Selvi R: Shop")
@@ -175,3 +236,17 @@ def test_statement_with_posted_rows_is_undone_only_after_they_are_taken_back(ban
         services.undo_statement(one.statement)
     posting.unpost([one])
     assert services.undo_statement(one.statement) == 3
+
+
+def test_rows_that_went_with_an_overlapping_statement_come_back_with_the_other(bank):
+    more = [*ROWS.splitlines(keepends=True)[1:], "04/09/26,NEFT-NEW,04/09/26,1.00,0.00,4,8249.00\n"]
+    other = services.import_statement(bank, (HEADER + "".join(more)).encode(), file_name="t.csv").statement
+    first = row("SWIGGY").statement
+    assert list(services.overlapping(first)) == [other]
+    services.undo_statement(first)
+    for imported in (2, 0):
+        report = services.import_statement(bank, (HEADER + "".join(more)).encode(), file_name="again.csv")
+        assert (report.statement, report.imported, report.duplicate) == (other, imported, 3 - imported)
+        assert checks.findings(bank.book) == []
+    other.refresh_from_db()
+    assert (other.imported, other.duplicate, Transaction.objects.filter(statement=other).count()) == (3, 0, 3)
