@@ -183,14 +183,16 @@ def test_a_disk_that_refuses_the_move_after_the_commit_costs_no_payment(tracker,
     assert paid_days(tracker) == posted_days(tracker) == {1: AMOUNT}
 
 
-def _pay_in_a_process(tracker_id, day, locked, answers):
+def _pay_in_a_process(tracker_id, day, locked, ready, answers):
     connections.close_all()
     if not locked:
         import contextlib
 
         store.locked = lambda *args: contextlib.nullcontext()
     try:
-        services.record_payment(Tracker.objects.get(pk=tracker_id), day, paid=AMOUNT)
+        tracker = Tracker.objects.get(pk=tracker_id)
+        ready.wait(60)  # a busy machine may let one have paid before the next is begun
+        services.record_payment(tracker, day, paid=AMOUNT)
         answers.put((day, True))
     except Exception:
         answers.put((day, False))
@@ -200,8 +202,8 @@ def pay_at_once(tracker, days, *, locked=True):
     """Record all days in processes of their own at once; returns the days acknowledged."""
     connections.close_all()
     fork = multiprocessing.get_context("fork")
-    answers = fork.Queue()
-    writers = [fork.Process(target=_pay_in_a_process, args=(tracker.pk, day, locked, answers)) for day in days]
+    ready, answers = fork.Barrier(len(days)), fork.Queue()
+    writers = [fork.Process(target=_pay_in_a_process, args=(tracker.pk, day, locked, ready, answers)) for day in days]
     for writer in writers:
         writer.start()
     told = [answers.get(timeout=120) for _ in writers]
