@@ -132,6 +132,12 @@ def chips(page):
     return found.all_inner_texts()
 
 
+def there(page, words):
+    """Wait for a page that says these words and for its scripts, which come after them."""
+    page.wait_for_selector(f"text={words}")
+    page.wait_for_load_state()
+
+
 def fits(page):
     return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
@@ -140,6 +146,7 @@ def split_by_keyboard(page):
     """Divide the row in hand over two tags, wrongly at first, and take that back."""
     page.keyboard.press("s")
     page.wait_for_selector("[name=part_tag]:focus")
+    page.wait_for_load_state()  # the focus is there before the script that adds up
     for tag, amount in (("Rent", "50"), ("Fun", "20")):
         page.keyboard.type(tag)
         page.keyboard.press("Tab")
@@ -148,7 +155,7 @@ def split_by_keyboard(page):
         page.keyboard.press("Tab")
     assert page.inner_text("[data-left]") == "10.00 left"
     page.click("text=Split over these")
-    page.wait_for_selector("text=The parts add up to 70.00, not 80.00.")
+    there(page, "The parts add up to 70.00, not 80.00.")
     assert page.locator("[name=part_amount]").nth(1).input_value() == "20"  # what was typed is still there
     page.locator("[name=part_amount]").nth(1).fill("30")
     assert page.inner_text("[data-left]") == "adds up"
@@ -237,7 +244,7 @@ def test_a_rule_is_written_tested_moved_and_asked_about_when_its_payee_is_correc
         page.click("text=Test on all rows")
         page.wait_for_selector(f"text=Would change {4 if text == 'upi' else 0} row")
         page.click("text=Keep the rule")
-        page.wait_for_selector("text=The rule is kept")
+        there(page, "The rule is kept")
     assert {one.tag.name for one in Transaction.objects.all()} == {"Fun"}
     page.focus("tr:has-text('qwxz') button:enabled")
     page.keyboard.press("Alt+ArrowUp")
