@@ -339,7 +339,7 @@ def test_eight_writers_a_worker_and_a_closer_end_in_the_books_of_a_rebuild(book)
     days, rounds, over = 30, 12, threading.Event()
 
     def worker():
-        while not over.is_set():
+        while not over.wait(0.005):  # as a worker is, not one that takes the lock again at once and starves a writer
             tasks.refresh_book(book.pk)
             tasks.sweep()
 
