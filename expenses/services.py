@@ -136,9 +136,8 @@ def import_statement(
         Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # two uploads at once come one after another
         known = _known_fingerprints(account, parsed)
         frame = parsed.frame[~parsed.frame["fingerprint"].isin(known)]
-        statement = (
-            Statement.objects.filter(account=account, sha256=sha256).exclude(state=Statement.State.UNDONE).first()
-        )
+        standing = Statement.objects.exclude(state=Statement.State.UNDONE)
+        statement = standing.filter(account=account, sha256=sha256).first()
         if statement is None:
             statement = _statement(account, parsed, len(frame), file_name, sha256, user, job)
             storing.store_rejected(statement, parsed)
@@ -147,12 +146,12 @@ def import_statement(
                     account=account, defaults={"columns": mapping, "dates": dates or parsed.dates}
                 )
         elif len(frame):
-            _bring_back(statement, len(frame), user)
+            _bring_back(statement, parsed, len(frame), user)
         if len(frame):
             storing.store(statement, frame, user=user, on_progress=on_progress)
+            transaction.on_commit(lambda: _after_import(account.book, user))
         duplicate = len(parsed.frame) - len(frame)
         report = _report(parsed, imported=len(frame), duplicate=duplicate, statement=statement)
-        transaction.on_commit(lambda: _after_import(account.book, user))
         if finish:
             finish(report)
     return report
@@ -191,9 +190,12 @@ def _statement(account, parsed, imported, file_name, sha256, user, job):
     return ledger.save(statement, user, "Imported")
 
 
-def _bring_back(statement, count, user):
+def _bring_back(statement, parsed, count, user):
     """Count as its own the rows of a statement that it had in common with another one, which was undone since."""
     faults.refuse(statement.book_id, faults.STATEMENT, statement.pk, f"The statement {statement}")
+    was = (statement.debits, statement.credits, statement.first_date, statement.last_date)
+    if was != (parsed.debits, parsed.credits, *parsed.period) or count > statement.duplicate:
+        raise ValidationError(f"This file is in already as {statement}, and was read differently; undo that one first.")
     statement.imported, statement.duplicate = statement.imported + count, statement.duplicate - count
     ledger.save(statement, user, "Rows of an undone statement brought back")
 

@@ -248,5 +248,8 @@ def test_rows_that_went_with_an_overlapping_statement_come_back_with_the_other(b
         report = services.import_statement(bank, (HEADER + "".join(more)).encode(), file_name="again.csv")
         assert (report.statement, report.imported, report.duplicate) == (other, imported, 3 - imported)
         assert checks.findings(bank.book) == []
+    columns = {"date": "Value Date", "narration": "Narration", "debit": "Credit Amount", "credit": "Debit Amount"}
+    with pytest.raises(ValidationError, match="undo that one first"):
+        services.import_statement(bank, (HEADER + "".join(more)).encode(), file_name="t.csv", mapping=columns)
     other.refresh_from_db()
     assert (other.imported, other.duplicate, Transaction.objects.filter(statement=other).count()) == (3, 0, 3)
