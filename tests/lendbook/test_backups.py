@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import zipfile
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -205,9 +206,13 @@ def test_an_archive_that_the_disk_gives_back_differently_gets_no_name(tracker, t
 
     def damaged(self, about):
         original(self, about)
+        with zipfile.ZipFile(self.part) as archive:
+            (held,) = [one for one in archive.infolist() if one.filename.startswith("db.")]
         with self.part.open("r+b") as file:
-            file.seek(self.part.stat().st_size // 2)
-            file.write(b"\0" * 16)
+            place = file.seek(held.header_offset + held.compress_size // 2)
+            turned = bytes(byte ^ 0xFF for byte in file.read(16))  # never what stands there; zeros may be: empty pages
+            file.seek(place)
+            file.write(turned)
 
     monkeypatch.setattr(Writing, "close", damaged)
     refused("backup", tmp_path)
