@@ -112,7 +112,7 @@ def books_in(folder, report):
         "DJANGO_SETTINGS_MODULE": "lendbook.settings",
     }
     done = subprocess.run(
-        [sys.executable, "-c", _ASK], env=environment, capture_output=True, text=True, timeout=120, check=True,
+        [sys.executable, "-c", _ASK], env=environment, capture_output=True, text=True, timeout=600, check=True,
         cwd=Path(__file__).resolve().parent.parent,
     )  # fmt: skip
     held = json.loads(done.stdout)

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60  # seconds until a server counts as dead
+PATIENCE = 300  # seconds until a server counts as dead
 WITH_SERVERS = bool(os.environ.get("TEST_DATABASE_URL"))
 WITH_DJANGO = 'import os, django; os.environ["DJANGO_SETTINGS_MODULE"] = "lendbook.settings"; django.setup()\n'
 SERVE = "import sys; from django.core.management import call_command; call_command('serve', port=int(sys.argv[1]))"
@@ -79,7 +79,9 @@ class Postgres:
         if os.getuid() == 0:
             self.as_user = ["runuser", "-u", "postgres", "--"]
             shutil.chown(self.folder, "postgres")
-        self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "-D", self.folder / "data")
+        self._run(
+            "initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "-D", self.folder / "data"
+        )
         self.start()
 
     @property
@@ -93,7 +95,8 @@ class Postgres:
 
     def start(self):
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
-        self._run("pg_ctl", "start", "-s", "-w", "-D", self.folder / "data", "-l", self.folder / "log", "-o", options)
+        wait, log = ("-w", "-t", str(PATIENCE)), ("-l", self.folder / "log")
+        self._run("pg_ctl", "start", "-s", *wait, "-D", self.folder / "data", *log, "-o", options)
 
     def stop(self):
         self._run("pg_ctl", "stop", "-s", "-m", "immediate", "-D", self.folder / "data")
@@ -165,7 +168,7 @@ class Shop:
     def _python(self, code, *words):
         answer = subprocess.run(
             [sys.executable, "-c", WITH_DJANGO + code, *words],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=600,
         )  # fmt: skip
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
@@ -174,7 +177,7 @@ class Shop:
         """Run a command of this instance; its standard output. Fails where it does not end well."""
         answer = subprocess.run(
             [sys.executable, "manage.py", *words],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=600,
         )  # fmt: skip
         assert answer.returncode == 0, f"{words}: {answer.stdout}{answer.stderr}"
         return answer.stdout

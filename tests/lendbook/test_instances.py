@@ -24,7 +24,7 @@ def manage(data_dir, *command, instance="dev", **environment):
         env={**kept, "LENDBOOK_DATA_DIR": str(data_dir), "LENDBOOK_INSTANCE": instance, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

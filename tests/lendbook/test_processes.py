@@ -56,13 +56,13 @@ def run(tmp_path, children):
 
 
 def test_what_falls_is_started_again(tmp_path):
-    words, _ = run(tmp_path, "[(falls_once, {}), (steady, {})]").communicate(timeout=60)
+    words, _ = run(tmp_path, "[(falls_once, {}), (steady, {})]").communicate(timeout=300)
     assert "falls_once fell; it is started again" in words
     assert "ended, fallen: None" in words
 
 
 def test_a_needed_program_that_does_not_stay_up_ends_the_rest(tmp_path):
-    words, _ = run(tmp_path, "[(steady, {}), (never_stays, {'needed': True, 'chances': 2})]").communicate(timeout=60)
+    words, _ = run(tmp_path, "[(steady, {}), (never_stays, {'needed': True, 'chances': 2})]").communicate(timeout=300)
     assert words.count("no good") == 2
     assert "ended, fallen: never_stays" in words
 
@@ -72,7 +72,7 @@ def test_a_program_that_does_not_listen_is_ended_all_the_same(tmp_path, how):
     process = run(tmp_path, "[(deaf, {})]")
     assert process.stdout.readline() == "deaf\n"
     process.send_signal(how)
-    assert "ended, fallen: None" in process.communicate(timeout=60)[0]
+    assert "ended, fallen: None" in process.communicate(timeout=300)[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
@@ -80,4 +80,4 @@ def test_a_killed_parent_leaves_nothing_behind(tmp_path):
     process = run(tmp_path, "[(steady, {}), (steady, {})]")
     assert [process.stdout.readline() for _ in range(2)] == ["steady\n", "steady\n"]
     process.kill()
-    assert process.communicate(timeout=60)[0] == ""
+    assert process.communicate(timeout=300)[0] == ""
