@@ -98,7 +98,8 @@ def ways(cast):
                     if goes.startswith("/"):
                         _add(found, letter, goes, form)
     theirs = {where for letter, where in found if letter == "o"}
-    return [(*key, *value) for key, value in sorted(found.items()) if key[0] == "o" or key[1] not in theirs]
+    # In the order in which they were found: sorted, addresses change places with the ids in them, and draws with them.
+    return [(*key, *value) for key, value in found.items() if key[0] == "o" or key[1] not in theirs]
 
 
 def _add(found, letter, where, form=None):
