@@ -26,8 +26,8 @@ def fast_passwords(settings):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def flushed_past_the_guards():
-    """Between two tests SQLite empties its tables by DELETE, which tables that only grow refuse: so past their guards."""
+def flushed_past_the_triggers():
+    """Between two tests SQLite empties its tables by DELETE, in any order: past the triggers, which refuse or note it."""
     from django.db import connection
 
     if connection.vendor != "sqlite":
@@ -38,10 +38,10 @@ def flushed_past_the_guards():
 
     def execute_sql_flush(self, statements):
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%only_grows%'")
-            guards = cursor.fetchall()
-        names = [f"DROP TRIGGER {name}" for name, _ in guards]
-        original(self, [*names, *statements, *(sql for _, sql in guards)])
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = cursor.fetchall()
+        drops = [f"DROP TRIGGER {name}" for name, _ in triggers]
+        original(self, [*drops, *statements, *(sql for _, sql in triggers)])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "execute_sql_flush", execute_sql_flush)
