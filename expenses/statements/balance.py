@@ -7,7 +7,7 @@ line, never a refusal.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
@@ -61,6 +61,10 @@ class Links:
     def __getitem__(self, part: slice) -> Links:
         return Links(*(column[part] for column in vars(self).values()))
 
+    def turned(self) -> Links:
+        """The same with every debit a credit and every credit a debit."""
+        return replace(self, net=-self.net)
+
     def one_by_one(self) -> list[Link]:
         """The lines as Link tuples, in order."""
         nets, balances = self.net.tolist(), self.balance.tolist()
@@ -93,6 +97,17 @@ def check_chain(links: Links) -> Chain:
         gaps = []
     opening, closing = _ends(walked, out_of_order=bool(broken))
     return Chain(tuple(sorted(gaps, key=lambda gap: gap.line)), newest_first, opening, closing)
+
+
+def are_debits(links: Links) -> bool:
+    """Whether the balances prove amounts to be debits that were taken for credits: the chain holds only with each turned."""
+    return _holds(links.turned()) and not _holds(links)
+
+
+def _holds(links: Links) -> bool:
+    """Whether the chain is whole, and runs the way its dates run: equal debits read upwards look like credits."""
+    chain = check_chain(links)
+    return not chain.gaps and not _falls(links if not chain.newest_first else links[::-1])
 
 
 def _falls(links: Links) -> bool:

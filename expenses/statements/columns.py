@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -66,28 +66,40 @@ def _read_distinct(texts: list[str], name: str) -> Read:
 @dataclass(frozen=True)
 class Amounts:
     """Each line's debit, credit and balance in paise (0 for none), where a balance stands, and position -> why the
-    line has no amount."""
+    line has no amount. `unmarked`: no amount tells its side, and all are taken for credits."""
 
     debit: np.ndarray
     credit: np.ndarray
     balance: np.ndarray
     has_balance: np.ndarray
     faults: dict[int, str]
+    unmarked: bool
+
+    def turned(self) -> Amounts:
+        """The same with every debit a credit and every credit a debit."""
+        return replace(self, debit=self.credit, credit=self.debit)
 
 
-def read_amounts(columns: dict[str, int], of) -> Amounts:
-    """The amounts of each line of a statement whose roles are `columns`; `of(role)` gives a role's cells."""
+def read_amounts(columns: dict[str, int], of, dated: np.ndarray) -> Amounts:
+    """The amounts of each line of a statement whose roles are `columns`; `of(role)` gives a role's cells.
+
+    What the signs in a column mean is told by its `dated` lines alone, never by a total below them.
+    """
     balances = read_column(of("balance"), "balance")
     paise = balances.paise
     if "balance_type" in columns:
         is_debit = {kind: side_of(kind) == "dr" for kind in set(of("balance_type"))}
         paise = np.where([is_debit[kind] for kind in of("balance_type")], -np.abs(paise), paise)
-    debit, credit, faults = _from_signed(columns, of) if "amount" in columns else _from_two(of)
+    unmarked = False
+    if "amount" in columns:
+        debit, credit, faults, unmarked = _from_signed(columns, of, dated)
+    else:
+        debit, credit, faults = _from_two(of)
     for at, reason in balances.faults.items():
         faults[at] = f"{faults[at]}; {reason}" if at in faults else reason
     has_balance = ~balances.blank
     has_balance[list(balances.faults)] = False
-    return Amounts(debit, credit, paise, has_balance, faults)
+    return Amounts(debit, credit, paise, has_balance, faults, unmarked)
 
 
 def _from_two(of) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
@@ -116,16 +128,18 @@ def _from_two(of) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
     return debit, credit, faults
 
 
-def _from_signed(columns: dict[str, int], of) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """One amount column: the side is told by a type column, by Dr or Cr behind the amount, else by its sign."""
+def _from_signed(columns: dict[str, int], of, dated) -> tuple[np.ndarray, np.ndarray, dict[int, str], bool]:
+    """One amount column: the side is told by a type column, by Dr or Cr behind the amount, else by its sign. The last
+    says that nothing tells it."""
     texts, kinds, typed = of("amount"), of("type"), "type" in columns
     amounts = read_column(texts, "amount")
     sides = {kind: side_of(kind) for kind in set(kinds)}
-    is_credit = amounts.paise > 0
+    unmarked = False
     if typed:
         is_credit = np.array([sides[kind] == "cr" for kind in kinds], dtype=bool)
         odd = (amounts.paise <= 0) | np.array([not sides[kind] for kind in kinds], dtype=bool)
     else:
+        is_credit, unmarked = _credits(amounts, texts, dated)
         odd = amounts.paise == 0
     faults = dict(amounts.faults)
     for at in np.flatnonzero(odd).tolist():
@@ -136,7 +150,23 @@ def _from_signed(columns: dict[str, int], of) -> tuple[np.ndarray, np.ndarray, d
             if side not in ("cr", "dr"):
                 faults[at] = side
     paise = np.abs(amounts.paise)
-    return np.where(is_credit, 0, paise), np.where(is_credit, paise, 0), faults
+    return np.where(is_credit, 0, paise), np.where(is_credit, paise, 0), faults, unmarked
+
+
+def _credits(amounts: Read, texts: list[str], dated: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Where a signed amount is a credit, and whether none has a mark.
+
+    Banks mark both sides or one of them. Where only credits have a mark (Cr, +), as on a card's statement, an amount
+    without one is a debit; where debits have one, or nothing has, it is a credit.
+    """
+    positive = amounts.paise > 0
+    if amounts.plain:
+        return positive, True
+    says_credit = {text: "+" in text or side_of(text) == "cr" for text in set(texts)}
+    marked = positive & np.array([says_credit[text] for text in texts], dtype=bool)
+    if (amounts.paise[dated] < 0).any():
+        return positive, False
+    return (marked, False) if marked[dated].any() else (positive, True)
 
 
 def _side(amount: int | None, text: str, kind: str, side: str, typed: bool) -> str:

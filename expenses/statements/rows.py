@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 
 from expenses.statements.amounts import BLANK
-from expenses.statements.balance import Links
+from expenses.statements.balance import Links, are_debits
 from expenses.statements.columns import Amounts, read_amounts, read_days
 from expenses.statements.dates import looks_like_date
 from expenses.statements.detect import Found
@@ -98,7 +98,9 @@ def read_rows(cells: Cells, order: str) -> tuple[Columns, list[RejectedRow], Lin
     """
     days, day_faults = read_days(cells.of("date"), order)
     value_days, value_faults = read_days(cells.of("value_date"), order, may_be_blank=True)
-    amounts = read_amounts(cells.found.columns, cells.of)
+    dated = np.array([day is not None for day in days], dtype=bool)
+    dated[list(cells.too_wide)] = False
+    amounts = read_amounts(cells.found.columns, cells.of, dated)
     amounts.has_balance[list(cells.too_wide)] = False
     texts, references = cells.of("narration"), cells.of("reference")
     nul = {at for column in (texts, references) for at, text in enumerate(column) if NUL_MARK in text}
@@ -124,9 +126,11 @@ def read_rows(cells: Cells, order: str) -> tuple[Columns, list[RejectedRow], Lin
         if kind == "continuation" and above is not None:
             more = texts[at] or " ".join(filter(None, cells.rows[at]))
             narrations[above] = f"{narrations[above]} {' '.join(more.split())}".strip()
-    at_good = np.flatnonzero(good)
-    columns = _columns(cells, at_good, days, narrations, value_days, references, amounts)
-    return columns, rejected, _links(cells, np.flatnonzero(linked), days, amounts)
+    links = _links(cells, np.flatnonzero(linked), days, amounts)
+    if amounts.unmarked and are_debits(links):
+        amounts, links = amounts.turned(), links.turned()
+    columns = _columns(cells, np.flatnonzero(good), days, narrations, value_days, references, amounts)
+    return columns, rejected, links
 
 
 _NUL = f"the line holds a NUL byte (shown as {NUL_MARK}): the file may be damaged here"

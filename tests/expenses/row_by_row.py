@@ -6,8 +6,10 @@ Slow and plain on purpose; only tests call it.
 from dataclasses import dataclass, field
 from datetime import date
 
+import numpy as np
+
 from expenses.statements.amounts import BLANK, read_amount, side_of
-from expenses.statements.balance import Link
+from expenses.statements.balance import Link, Links, are_debits
 from expenses.statements.dates import looks_like_date, read_dates
 from expenses.statements.rows import Cells, RejectedRow
 from expenses.statements.text import NUL_MARK
@@ -49,7 +51,7 @@ def read_rows(cells: Cells, order: str) -> tuple[Columns, list[RejectedRow], lis
     """The good rows, the rejected ones and the balance chain's links, each in file order."""
     days = read_dates(cells.of("date"), order)
     value_days = read_dates(cells.of("value_date"), order)
-    amounts = _amounts(cells)
+    amounts = _amounts(cells, days)
     narrations, references, values = cells.of("narration"), cells.of("reference"), cells.of("value_date")
     good, rejected, links = Columns(), [], []
     above: Columns | RejectedRow | None = None  # whose narration a continuation continues
@@ -84,10 +86,34 @@ def read_rows(cells: Cells, order: str) -> tuple[Columns, list[RejectedRow], lis
         good.append(cells.lines[at], day, narrations[at], value_day, references[at], debit, credit, balance)
         links.append(Link(cells.lines[at], day, credit - debit, balance))
         above = good
+    if _is_unmarked(cells, days) and are_debits(_as_columns(links)):
+        good.debit, good.credit = good.credit, good.debit
+        links = [link._replace(net=link.net and -link.net) for link in links]
     return good, rejected, links
 
 
-def _amounts(cells: Cells) -> list[tuple[int, int, int | None] | str]:
+def _as_columns(links: list[Link]) -> Links:
+    def numbers(values):
+        return np.array([value or 0 for value in values], dtype=np.int64), np.array([v is not None for v in values])
+
+    lines, days, nets, balances = ([getattr(link, name) for link in links] for name in Link._fields)
+    return Links(np.array(lines), days, *numbers(nets), *numbers(balances))
+
+
+def _marks(cells: Cells, days: list[date | str]) -> set[str]:
+    """The sides that the amounts of the dated lines name themselves: "dr" by Dr, minus or brackets, "cr" by Cr or plus."""
+    marks = set()
+    for at, (amount, text) in enumerate(zip(_read(cells.of("amount"), ""), cells.of("amount"), strict=True)):
+        if isinstance(amount, int) and amount and isinstance(days[at], date) and at not in cells.too_wide:
+            marks.add("dr" if amount < 0 else "cr" if "+" in text or side_of(text) == "cr" else "")
+    return marks - {""}
+
+
+def _is_unmarked(cells: Cells, days: list[date | str]) -> bool:
+    return "amount" in cells.found.columns and "type" not in cells.found.columns and not _marks(cells, days)
+
+
+def _amounts(cells: Cells, days: list[date | str]) -> list[tuple[int, int, int | None] | str]:
     """(debit, credit, balance) in paise for each line, or the reasons why there is none."""
     columns = cells.found.columns
     balances = _read(cells.of("balance"), "balance")
@@ -96,7 +122,9 @@ def _amounts(cells: Cells) -> list[tuple[int, int, int | None] | str]:
         balances = [-abs(b) if isinstance(b, int) and side_of(kind) == "dr" else b for b, kind in pairs]
     if "amount" in columns:
         texts = cells.of("amount")
-        sides = map(_from_signed, _read(texts, "amount"), texts, cells.of("type"), ["type" in columns] * len(texts))
+        plain = "dr" if _marks(cells, days) == {"cr"} else "cr"
+        typed = ["type" in columns] * len(texts)
+        sides = map(_from_signed, _read(texts, "amount"), texts, cells.of("type"), typed, [plain] * len(texts))
     else:
         debits, credits = cells.of("debit"), cells.of("credit")
         sides = map(_from_two, _read(debits, "debit"), _read(credits, "credit"), debits, credits)
@@ -135,8 +163,9 @@ def _from_two(debit: int | str | None, credit: int | str | None, debit_text: str
     return "neither debit nor credit is filled"
 
 
-def _from_signed(amount: int | str | None, text: str, kind: str, typed: bool):
-    """One amount column: the side is told by a type column, by Dr or Cr behind the amount, else by its sign."""
+def _from_signed(amount: int | str | None, text: str, kind: str, typed: bool, plain: str):
+    """One amount column: the side is told by a type column, by Dr or Cr behind the amount, else by its sign; without
+    any it is `plain`."""
     if isinstance(amount, str):
         return amount
     if not amount:
@@ -149,7 +178,7 @@ def _from_signed(amount: int | str | None, text: str, kind: str, typed: bool):
     if not side:
         if typed and text.lstrip()[:1] not in "+-(" and not side_of(text):
             return "the type, Dr or Cr, is blank"
-        side = "dr" if amount < 0 else "cr"
+        side = "dr" if amount < 0 else "cr" if typed or "+" in text or side_of(text) == "cr" else plain
     return (abs(amount), 0) if side == "dr" else (0, abs(amount))
 
 

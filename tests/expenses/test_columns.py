@@ -47,6 +47,10 @@ def both(content):
 )
 @example("two sides", [["", "", "", "", "", "oops", ""], ["01/02/25", "A", "5.00", "", "", "95.00", ""]], "\t")
 @example("typed", [["01/02/25", "A", "5.00", "x", "95.00", "DR"], ["x", "A", "5.0x", "DR", "95.00", "DR"]], "\t")
+@example("signed", [["01/02/25", "", "A", "5.00", "95.00"], ["02/02/25", "", "B", "7.00", "88.00"]], "\t")
+@example(
+    "signed", [["01/02/25", "", "A", "5.00", ""], ["02/02/25", "", "B", "7.00 Cr", ""], ["", "Sum", "-2.00"]], "\t"
+)
 def test_columns_say_what_line_by_line_says(kind, lines, delimiter):
     lines = [[cell.replace(",", "") if delimiter == "," else cell for cell in line] for line in lines]
     content = "\n".join(delimiter.join(cells) for cells in [HEADERS[kind], *lines]).encode()

@@ -137,6 +137,29 @@ def test_row_without_exactly_one_amount_is_rejected(debit, credit, reason):
     assert reasons(statement) == [(2, reason)]
 
 
+def signed(*amounts):
+    """[(debit, credit)] in paise of a statement with one signed amount and its balance in each row."""
+    rows = [f'{day:02}/04/25,A,"{amount}",{balance}' for day, (amount, balance) in enumerate(amounts, start=1)]
+    statement = read_statement("\n".join(["Date,Narration,Amount,Balance", *rows, ',Total,"-9,999.00",']).encode())
+    return list(zip(statement.frame["debit"], statement.frame["credit"], strict=True))
+
+
+@pytest.mark.parametrize("mark", ["{} Cr", "+{}"])
+def test_where_only_credits_are_marked_the_other_amounts_are_debits(mark):
+    purchase, payment = ("2,999.00", ""), (mark.format("1,000.00"), "")
+    assert signed(purchase, payment) == [(299900, 0), (0, 100000)]
+    assert signed(purchase, payment, ("-5.00", ""))[0] == (0, 299900)
+    assert signed(("450.00 Dr", ""), ("20.00", "")) == [(45000, 0), (0, 2000)]
+
+
+def test_amounts_without_any_mark_are_debits_where_only_so_the_balances_follow():
+    falling = [("5.00", "95.00"), ("5.00", "90.00"), ("5.00", "85.00")]
+    assert signed(*falling) == [(500, 0)] * 3
+    assert signed(*[(amount, "") for amount, _ in falling]) == [(0, 500)] * 3
+    assert signed(("5.00", "95.00"), ("7.00", "102.00")) == [(0, 500), (0, 700)]
+    assert signed(("5.00", "95.00"), ("7.00", "88.00"), ("6.00", "94.00")) == [(0, 500), (0, 700), (0, 600)]
+
+
 def test_all_reasons_of_a_row_stand_together():
     assert reasons(read_lines("31/02/25,A,,x,,,y", "01/02/25,B,,5.00,,,")) == [
         (
