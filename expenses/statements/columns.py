@@ -94,7 +94,7 @@ def read_amounts(columns: dict[str, int], of, dated: np.ndarray) -> Amounts:
     if "amount" in columns:
         debit, credit, faults, unmarked = _from_signed(columns, of, dated)
     else:
-        debit, credit, faults = _from_two(of)
+        debit, credit, faults = _from_two(of, dated)
     for at, reason in balances.faults.items():
         faults[at] = f"{faults[at]}; {reason}" if at in faults else reason
     has_balance = ~balances.blank
@@ -102,16 +102,19 @@ def read_amounts(columns: dict[str, int], of, dated: np.ndarray) -> Amounts:
     return Amounts(debit, credit, paise, has_balance, faults, unmarked)
 
 
-def _from_two(of) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """A debit and a credit column. A minus or brackets in the debit column only repeat that money went out."""
+def _from_two(of, dated: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """A debit and a credit column; what is reversed in the one is an amount of the other."""
     debit_texts, credit_texts = of("debit"), of("credit")
     debits, credits = read_column(debit_texts, "debit"), read_column(credit_texts, "credit")
-    debit, credit = np.abs(debits.paise), credits.paise
-    faults: dict[int, str] = {}
-    odd = ((debit != 0) == (credit != 0)) | (credit < 0)
+    says_credit = np.zeros(len(debit_texts), dtype=bool)
     if not debits.plain:
         says_credit = np.fromiter((text[-2:].lower() == "cr" for text in debit_texts), bool, len(debit_texts))
-        odd |= says_credit & (debits.paise > 0)
+        says_credit &= debits.paise > 0
+    no_debit = _reversed(debits, debit_texts, dated & ~says_credit)
+    no_credit = _reversed(credits, credit_texts, dated)
+    debit, credit = np.abs(debits.paise), np.abs(credits.paise)
+    faults: dict[int, str] = {}
+    odd = ((debit != 0) == (credit != 0)) | ((credits.paise < 0) & ~no_credit) | says_credit
     odd[[*debits.faults, *credits.faults]] = True
     for at in np.flatnonzero(odd).tolist():
         if at in debits.faults or at in credits.faults:
@@ -125,7 +128,16 @@ def _from_two(of) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
         else:
             reason = "neither debit nor credit is filled"
         faults[at] = reason
-    return debit, credit, faults
+    other = no_debit | no_credit
+    return np.where(other, credit, debit), np.where(other, debit, credit), faults
+
+
+def _reversed(column: Read, texts: list[str], dated: np.ndarray) -> np.ndarray:
+    """Where a side's column takes an amount back, by a minus or brackets. Where all its amounts have one, as some banks
+    write their withdrawals, it takes none back; Dr only says what the column is."""
+    if column.plain or not (column.paise[dated] > 0).any():
+        return np.zeros(len(texts), dtype=bool)
+    return (column.paise < 0) & np.array([side_of(text) != "dr" for text in texts], dtype=bool)
 
 
 def _from_signed(columns: dict[str, int], of, dated) -> tuple[np.ndarray, np.ndarray, dict[int, str], bool]:

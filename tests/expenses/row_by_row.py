@@ -127,7 +127,8 @@ def _amounts(cells: Cells, days: list[date | str]) -> list[tuple[int, int, int |
         sides = map(_from_signed, _read(texts, "amount"), texts, cells.of("type"), typed, [plain] * len(texts))
     else:
         debits, credits = cells.of("debit"), cells.of("credit")
-        sides = map(_from_two, _read(debits, "debit"), _read(credits, "credit"), debits, credits)
+        pairs = (_taken_back(cells, role, days) for role in ("debit", "credit"))
+        sides = map(_from_two, _read(debits, "debit"), _read(credits, "credit"), debits, credits, *pairs)
     return [
         (side[0], side[1], balance)
         if not isinstance(side, str) and not isinstance(balance, str)
@@ -150,15 +151,38 @@ def _read(texts: list[str], name: str) -> list[int | str | None]:
     return amounts
 
 
-def _from_two(debit: int | str | None, credit: int | str | None, debit_text: str, credit_text: str):
-    """A debit and a credit column. A minus or brackets in the debit column only repeat that money went out."""
+def _taken_back(cells: Cells, role: str, days: list[date | str]) -> list[bool]:
+    """Which amounts of a side's column are reversals: negative among others that are not, and without a Dr."""
+    texts = cells.of(role)
+    amounts = _read(texts, role)
+    for at, (amount, text) in enumerate(zip(amounts, texts, strict=True)):
+        told = isinstance(days[at], date) and at not in cells.too_wide
+        if told and isinstance(amount, int) and amount > 0 and not _says_credit(role, amount, text):
+            return [
+                isinstance(amount, int) and amount < 0 and side_of(text) != "dr"
+                for amount, text in zip(amounts, texts, strict=True)
+            ]
+    return [False] * len(texts)
+
+
+def _says_credit(role: str, amount: int, text: str) -> bool:
+    return role == "debit" and amount > 0 and text[-2:].lower() == "cr"
+
+
+def _from_two(debit, credit, debit_text: str, credit_text: str, debit_back: bool, credit_back: bool):
+    """A debit and a credit column. A reversal in one is an amount of the other; else a minus or brackets in the debit
+    column only repeat that money went out."""
     if isinstance(debit, str) or isinstance(credit, str):
         return "; ".join(reason for reason in (debit, credit) if isinstance(reason, str))
     if debit and credit:
         return f"both debit '{debit_text}' and credit '{credit_text}' are filled"
     if debit:
-        return f"debit '{debit_text}' says Cr" if debit > 0 and debit_text[-2:].lower() == "cr" else (abs(debit), 0)
+        if _says_credit("debit", debit, debit_text):
+            return f"debit '{debit_text}' says Cr"
+        return (0, -debit) if debit_back else (abs(debit), 0)
     if credit:
+        if credit_back:
+            return -credit, 0
         return f"credit '{credit_text}' is negative" if credit < 0 else (0, credit)
     return "neither debit nor credit is filled"
 

@@ -137,6 +137,22 @@ def test_row_without_exactly_one_amount_is_rejected(debit, credit, reason):
     assert reasons(statement) == [(2, reason)]
 
 
+def sides(*rows):
+    """[(debit, credit)] in paise of rows with a debit and a credit column, a total of all below them."""
+    statement = read_lines(*(f'01/04/25,A,,"{debit}","{credit}",,' for debit, credit in rows), ",Total,,1.00,1.00,,")
+    return list(zip(statement.frame["debit"], statement.frame["credit"], strict=True))
+
+
+def test_a_withdrawal_taken_back_is_a_credit_and_a_deposit_taken_back_a_debit():
+    assert sides(("500.00", ""), ("-500.00", "0.00"), ("(2.00)", "")) == [(50000, 0), (0, 50000), (0, 200)]
+    assert sides(("", "7.00"), ("", "-7.00"), ("5.00", "")) == [(0, 700), (700, 0), (500, 0)]
+
+
+def test_withdrawals_that_are_all_negative_or_say_dr_are_debits():
+    assert sides(("-5.00", ""), ("(3.00)", ""), ("", "4.00")) == [(500, 0), (300, 0), (0, 400)]
+    assert sides(("5.00", ""), ("3.00 Dr", "")) == [(500, 0), (300, 0)]
+
+
 def signed(*amounts):
     """[(debit, credit)] in paise of a statement with one signed amount and its balance in each row."""
     rows = [f'{day:02}/04/25,A,"{amount}",{balance}' for day, (amount, balance) in enumerate(amounts, start=1)]
