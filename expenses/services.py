@@ -48,6 +48,7 @@ class Report:
     layout: str = ""
     opening_balance: object = None
     closing_balance: object = None
+    unread_sheets: tuple = ()
     statement: Statement | None = None
 
     def as_document(self):
@@ -62,6 +63,7 @@ class Report:
             "period": [day.isoformat() for day in self.period] if self.period else [None, None],
             "gaps": self.gaps,
             "errors": self.errors,
+            "unread_sheets": list(self.unread_sheets),
         }
 
 
@@ -100,6 +102,7 @@ def _report(parsed, *, imported, duplicate, statement=None):
         layout=parsed.layout,
         opening_balance=parsed.opening_balance,
         closing_balance=parsed.closing_balance,
+        unread_sheets=parsed.unread,
         statement=statement,
     )
 

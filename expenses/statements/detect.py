@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from expenses.statements import (
     axis,
@@ -84,7 +85,7 @@ LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (*(bank.LAYOUT f
 class Found:
     """A table, the position of its header row, the layout's name ("mapping" where a person named the columns), role ->
     column, and what stands below the header: rows of cells, and the line of each. Of a text file the table is only
-    its head."""
+    its head. `unread` names a workbook's other sheets that hold a statement."""
 
     table: Table
     at: int
@@ -93,6 +94,7 @@ class Found:
     dates: str = "dmy"
     body: Sequence[list[str]] = ()
     lines: Sequence[int] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def headers(self) -> list[str]:
@@ -148,16 +150,31 @@ def find(content: bytes, *, layout: str | None = None, mapping: dict[str, str] |
     """
     candidates = tables(content)
     wanted = _wanted(mapping) if mapping else None
-    found = _mapped(candidates, wanted) if wanted else _known(candidates, layout)
+    look = partial(_mapped, wanted=wanted) if wanted else partial(_known, name=layout)
+    found = look(candidates)
     if found is None:
         raise _unknown(candidates, layout, wanted)
     table = found.table
     if table.kind == "text":
         lines = lines_of(decode(content)[0])
         body, numbers = cut_below(lines, table.delimiter, table.lines[found.at] - 1, len(found.headers))
-    else:
-        body, numbers = table.rows[found.at + 1 :], table.lines[found.at + 1 :]
-    return replace(found, body=body, lines=numbers)
+        return replace(found, body=body, lines=numbers)
+    others = (other for other in candidates if other is not table)
+    unread = tuple(other.name for other in others if _holds_statement(other, look))
+    return replace(found, body=table.rows[found.at + 1 :], lines=table.lines[found.at + 1 :], unread=unread)
+
+
+def _holds_statement(sheet: Table, look: Callable[[list[Table]], Found | None]) -> bool:
+    """Whether a sheet has dated rows below a header. They are never read along with another sheet's: one that gathers
+    the year would double every month's, and lines could not be told apart."""
+    try:
+        found = look([sheet])
+    except StatementError:  # a header with a column doubled
+        return True
+    if found is None:
+        return False
+    at = found.columns["date"]
+    return any(looks_like_date(cell) for row in sheet.rows[found.at + 1 :] for cell in row[at : at + 1])
 
 
 def _known(candidates: list[Table], name: str | None) -> Found | None:

@@ -54,6 +54,7 @@ class ParsedStatement:
                  debit, credit (int64 whole paise, 0 for the empty side), balance (paise or None), fingerprint
     rejected     rows that could not be read, with line and reasons
     chain        gaps, direction, opening and closing balance
+    unread       names of the workbook's other sheets that hold a statement, which is not read
     """
 
     layout: str
@@ -65,6 +66,7 @@ class ParsedStatement:
     frame: pd.DataFrame
     rejected: tuple[RejectedRow, ...]
     chain: Chain
+    unread: tuple[str, ...] = ()
 
     @property
     def rows_in(self) -> int:
@@ -178,6 +180,7 @@ def read_statement(
         frame=_frame(good),
         rejected=tuple(rejected),
         chain=chain,
+        unread=found.unread,
     )
 
 

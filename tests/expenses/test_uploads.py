@@ -383,6 +383,29 @@ def test_a_real_binary_workbook_comes_in_by_page_and_command(bank, ravi, tmp_pat
     assert Transaction.objects.count() == 3
 
 
+def test_sheets_of_a_workbook_that_are_not_read_are_named_by_page_and_command(bank, ravi, tmp_path, capsys):
+    april = workbook(NAMES, ["01/04/25", "A", None, 5, None, 1, 95])
+    book, content = openpyxl.load_workbook(io.BytesIO(april)), io.BytesIO()
+    for name, rows in {
+        "May": [["Statement of May"], NAMES, ["01/05/25", "B", None, 5, None, 2, 90]],
+        "Empty": [NAMES],
+        "Notes": [["Nothing", "of", "a", "statement"]],
+    }.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(content)
+    look = upload(ravi, bank, content.getvalue(), name="year.xlsx")
+    assert text(ravi, look).count("holds a statement too") == 1
+    assert "Sheet “May”" in text(ravi, look)
+    press(ravi, look, do="import")
+    assert "Sheet “May”" in text(ravi, look)
+    services.undo_statement(Statement.objects.get())
+    code, said = by_command(bank, content.getvalue(), tmp_path, capsys)
+    assert (code, said.count("holds a statement too"), "Sheet 'May'" in said) == (0, 1, True)
+    assert Transaction.objects.count() == 1
+
+
 def test_a_formula_without_a_value_is_rejected_and_named(bank, ravi):
     content = workbook(NAMES, ["01/02/25", "A", None, "=1+1", None, 1, 2], ["02/02/25", "B", None, 5, None, 1, 2])
     assert "neither debit nor credit is filled" in text(ravi, upload(ravi, bank, content))

@@ -49,6 +49,10 @@ class Command(LedgerCommand):
         self.answer(
             report.as_document(),
             counts,
+            *(
+                f"Sheet '{name}' holds a statement too and was not read: save it as a file of its own and import that."
+                for name in report.unread_sheets
+            ),
             *(f"Line {gap['line']}: {gap['reason']}" for gap in report.gaps),
             *(f"Line {row['line']} rejected: {row['reason']}" for row in report.errors),
         )
