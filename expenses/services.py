@@ -6,6 +6,7 @@ Errors are StatementError (the file; UnknownLayout carries a proposal) and Valid
 import csv
 import hashlib
 import io
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
@@ -22,7 +23,7 @@ from expenses.models import (
     StatementMapping,
     Transaction,
 )
-from expenses.statements import UnknownLayout, read_statement
+from expenses.statements import StatementError, read_statement
 from ledger import faults
 from ledger import services as ledger
 from ledger.models import Account, Job
@@ -68,16 +69,15 @@ class Report:
 
 
 def parse(account, content, *, layout=None, mapping=None, dates=None):
-    """Read a statement for an account: by its layout, by the given mapping, else by the account's remembered one."""
+    """Read a statement for an account: by the given layout or mapping, else by the mapping remembered for the account
+    where it fits, since a person named it, else by the layout of its header."""
     if account.kind not in STATEMENT_KINDS:
         raise ValidationError(f"{account} is a cash box; statements belong to a bank account, a UPI wallet or a card.")
-    try:
-        return read_statement(content, layout=layout, mapping=mapping, dates=dates)
-    except UnknownLayout:
-        known = StatementMapping.objects.filter(account=account).first()
-        if known is None or mapping or layout:
-            raise
-        return read_statement(content, mapping=known.columns, dates=dates or known.dates or None)
+    known = None if mapping or layout else StatementMapping.objects.filter(account=account).first()
+    if known:
+        with suppress(StatementError):
+            return read_statement(content, mapping=known.columns, dates=dates or known.dates or None)
+    return read_statement(content, layout=layout, mapping=mapping, dates=dates)
 
 
 def preview(account, parsed):

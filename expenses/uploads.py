@@ -71,11 +71,17 @@ def account_of(job):
     return Account.objects.get(book=job.book_id, pk=job.parameters["account"])
 
 
-def read(job):
+def read(job, layout=None):
     """The file of a job as services.parse gives it. Raises StatementError, ValidationError."""
     content, options = _content(job), job.parameters
     account = account_of(job)
-    return services.parse(account, content, mapping=options["mapping"], dates=options["dates"] or None)
+    return services.parse(account, content, layout=layout, mapping=options["mapping"], dates=options["dates"] or None)
+
+
+def _layout_shown(job):
+    """The layout a person looked at: columns named for the account since then do not change what comes in."""
+    layout = job.result.get("layout")
+    return None if layout == "mapping" else layout
 
 
 def _content(job):
@@ -89,12 +95,15 @@ def _content(job):
 
 
 def read_step(job, progress):
-    """Read the file; then the job asks: for its columns where no layout fits, else for a yes. A second run reads again."""
+    """Read the file; then the job asks: for its columns where no layout fits or a person wants others, else for a yes.
+    A second run reads again."""
     progress(0, job.total)
     mapping = job.parameters["mapping"]
     try:
         parsed = read(job)
         found = services.preview(account_of(job), parsed)
+        if job.parameters.get("ask_columns"):
+            return Job.State.ASKS, {"columns": _proposal(parsed.proposal), "reason": ""}
     except UnknownLayout as error:
         if error.proposal is None:
             raise ValidationError(str(error)) from error
@@ -147,6 +156,7 @@ def bring_in_step(job, progress):
             _content(job),
             file_name=job.file_name,
             user=job.created_by,
+            layout=_layout_shown(job),
             mapping=options["mapping"],
             dates=options["dates"] or None,
             job=job,
@@ -160,7 +170,7 @@ def bring_in_step(job, progress):
 def rejected_rows(job):
     """(headers, rows) of what was rejected, to be mended and sent again: from the file, or from what was imported."""
     if job.state == Job.State.ASKS:
-        return services.rejected_of(read(job))
+        return services.rejected_of(read(job, _layout_shown(job)))
     statement = Statement.objects.filter(book=job.book_id, pk=job.result.get("statement") or 0).first()
     if statement is None:
         raise ValidationError("The file is gone, and its rows with it. Upload it again.")

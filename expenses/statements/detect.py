@@ -29,7 +29,7 @@ from expenses.statements.amounts import BLANK, read_amount
 from expenses.statements.dates import ORDERS, looks_like_date, possible_orders, read_date
 from expenses.statements.errors import Proposal, StatementError, UnknownLayout
 from expenses.statements.layout import ROLE_NAMES, ROLES, Layout, bare, missing
-from expenses.statements.table import MAX_BYTES, MAX_ROWS, Table, too_many_rows
+from expenses.statements.table import MAX_BYTES, MAX_COLUMNS, MAX_ROWS, Table, too_many_rows
 from expenses.statements.text import DELIMITERS, cut, cut_below, decode, lines_of
 from expenses.statements.workbook import open_html, open_xls, open_xlsx
 
@@ -280,23 +280,24 @@ def propose(candidates: list[Table]) -> Proposal | None:
         if not above:
             continue
         at = above[-1]
-        headers, below = table.rows[at], [row for row in table.rows[at + 1 :] if any(row)]
-        columns = _guess(headers, below)
-        texts = (
-            [row[columns["date"]] for row in below if columns.get("date", len(row)) < len(row)]
-            if "date" in columns
-            else []
-        )
-        texts = [text for text in texts if looks_like_date(text)]
-        return Proposal(
-            header_line=table.lines[at],
-            headers=tuple(headers),
-            columns={role: headers[i] for role, i in columns.items()},
-            sample=tuple(tuple(row) for row in below[:SAMPLE_ROWS]),
-            dates=tuple((text, {order: _iso(text, order) for order in ORDERS}) for text in texts[:SAMPLE_ROWS]),
-            order=possible_orders(texts, "dmy")[0],
-        )
+        below = [row for row in table.rows[at + 1 :] if any(row)]
+        return proposal(Found(table, at, "", _guess(table.rows[at], below), body=below))
     return None
+
+
+def proposal(found: Found) -> Proposal:
+    """What to show a person who maps the columns, by the lines straight below the header."""
+    below = [row for row in found.body[:HEADER_WITHIN] if any(row)]
+    dated = found.columns.get("date", MAX_COLUMNS)
+    texts = [cell for row in below for cell in row[dated : dated + 1] if looks_like_date(cell)]
+    return Proposal(
+        header_line=found.table.lines[found.at],
+        headers=tuple(found.headers),
+        columns={role: found.headers[at] for role, at in found.columns.items()},
+        sample=tuple(tuple(row) for row in below[:SAMPLE_ROWS]),
+        dates=tuple((text, {order: _iso(text, order) for order in ORDERS}) for text in texts[:SAMPLE_ROWS]),
+        order=possible_orders(texts, "dmy")[0],
+    )
 
 
 _NOWHERE = 10**9

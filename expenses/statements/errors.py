@@ -11,13 +11,13 @@ class StatementError(ValueError):
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the mapping step shows for a file that no layout fits.
+    """What the mapping step shows: of a file that no layout fits the guessed columns, of another those it was read by.
 
     header_line  line of the likely header (first line of the file = 1)
     headers      its names as written, unnamed columns as ""
-    columns      the roles that could be guessed: role -> header name
+    columns      role -> header name, as far as the roles are known
     sample       up to ten lines below the header, cells as text
-    dates        up to ten of the guessed date column: (text, {order: ISO date or None}) for each order
+    dates        up to ten of the date column: (text, {order: ISO date or None}) for each order
     order        the order the file's own dates allow best: dmy, mdy or ymd
     """
 

@@ -22,7 +22,7 @@ import pandas as pd
 from expenses.statements.amounts import from_paise
 from expenses.statements.balance import Chain, Gap, check_chain
 from expenses.statements.dates import ORDERS, possible_orders, read_date, read_dates
-from expenses.statements.detect import find, propose, tables
+from expenses.statements.detect import find, proposal, propose, tables
 from expenses.statements.errors import Proposal, StatementError
 from expenses.statements.rows import Cells, Columns, RejectedRow, read_rows
 
@@ -54,6 +54,7 @@ class ParsedStatement:
                  debit, credit (int64 whole paise, 0 for the empty side), balance (paise or None), fingerprint
     rejected     rows that could not be read, with line and reasons
     chain        gaps, direction, opening and closing balance
+    proposal     the columns as read, for a person who names others
     unread       names of the workbook's other sheets that hold a statement, which is not read
     """
 
@@ -66,6 +67,7 @@ class ParsedStatement:
     frame: pd.DataFrame
     rejected: tuple[RejectedRow, ...]
     chain: Chain
+    proposal: Proposal
     unread: tuple[str, ...] = ()
 
     @property
@@ -180,6 +182,7 @@ def read_statement(
         frame=_frame(good),
         rejected=tuple(rejected),
         chain=chain,
+        proposal=proposal(found),
         unread=found.unread,
     )
 

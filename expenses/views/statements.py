@@ -25,7 +25,8 @@ from ledger.views.imports import is_busy, run_if_quick, waiting
 
 ROLES = (
     ("date", "Date"), ("narration", "Narration"), ("debit", "Debit"), ("credit", "Credit"), ("amount", "Amount"),
-    ("type", "Dr / Cr"), ("balance", "Balance"), ("value_date", "Value date"), ("reference", "Reference"),
+    ("type", "Dr / Cr"), ("balance", "Balance"), ("balance_type", "Balance Dr / Cr"), ("value_date", "Value date"),
+    ("reference", "Reference"),
 )  # fmt: skip
 ORDERS = (("", "as the file shows"), ("dmy", "day first"), ("mdy", "month first"), ("ymd", "year first"))
 OPEN = (Job.State.WAITING, Job.State.RUNNING, Job.State.ASKS)
@@ -183,11 +184,12 @@ def act(request, book, pk):
         _bring_in(job)
     elif what == "drop":
         jobs.cancel(job)
-    elif what == "read":
+    elif what in ("read", "columns"):
         mapping = {role: request.POST[f"map_{role}"] for role, _ in ROLES if request.POST.get(f"map_{role}")}
         dates = request.POST.get("dates", "")
         dates = dates if dates in dict(ORDERS) else ""
-        changed = {**job.parameters, "mapping": mapping or job.parameters["mapping"], "dates": dates}
+        told = {"mapping": mapping or job.parameters["mapping"], "dates": dates}
+        changed = {**job.parameters, **told, "ask_columns": what == "columns"}
         if jobs.go_on(job, uploads.READ, parameters=changed):
             run_if_quick(job)
     if request.POST.get("back") == "batch":

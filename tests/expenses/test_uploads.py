@@ -155,6 +155,38 @@ def test_unknown_columns_are_asked_for_and_remembered(bank, ravi):
     assert "1 new" in text(ravi, upload(ravi, bank, STRANGE.replace(b"12.00", b"13.00")))
 
 
+def test_columns_named_wrongly_are_named_again_with_those_as_read_before_one(bank, ravi):
+    look = upload(ravi, bank, STRANGE)
+    press(ravi, look, do="read", **{**MAPPING, "map_debit": "Rein", "map_credit": "Raus"})
+    press(ravi, look, do="import")
+    services.undo_statement(Statement.objects.get())
+    look = upload(ravi, bank, STRANGE)
+    assert "Other columns" in text(ravi, look)
+    press(ravi, look, do="columns")
+    fields = text(ravi, look).split("<select")
+    assert [name for name in fields if 'name="map_debit"' in name and "<option selected>Rein" in name]
+    press(ravi, look, do="read", **MAPPING)
+    press(ravi, look, do="import")
+    press(ravi, upload(ravi, bank, STRANGE.replace(b"12.00", b"13.00")), do="import")
+    assert [str(one.debit_amount) for one in Transaction.objects.order_by("pk")] == ["10.00", "12.00", "13.00"]
+
+
+def test_columns_that_a_person_names_are_read_rather_than_the_layouts(bank, ravi):
+    header = "Date,Description,Note,Debit,Credit,Balance\n"
+    first = header + "01/09/26,UPI,RAVI STORES,100.00,,900.00\n"
+    more = first + "02/09/26,UPI,MANI STORES,50.00,,850.00\n"
+    waiting, look = (upload(ravi, bank, content.encode()) for content in (header + "03/09/26,UPI,X,1.00,,\n", first))
+    press(ravi, look, do="columns")
+    press(ravi, look, do="read", map_date="Date", map_narration="Note", map_debit="Debit", map_balance="Balance")
+    press(ravi, look, do="import")
+    press(ravi, waiting, do="import")  # as it was looked at
+    report = services.import_statement(bank, more.encode(), file_name="more.csv")
+    assert (report.layout, report.imported, report.duplicate) == ("mapping", 1, 1)
+    narrations = Transaction.objects.order_by("transaction_date").values_list("narration", flat=True)
+    assert list(narrations) == ["RAVI STORES", "MANI STORES", "UPI"]
+    assert services.parse(bank, CONTENT).layout == "original"
+
+
 def test_dates_are_read_again_as_a_person_says(bank, ravi):
     look = upload(ravi, bank, (HEADER + "01/02/26,A,,5.00,,,\n02/03/26,B,,5.00,,,\n").encode())
     page = text(ravi, look)
