@@ -144,9 +144,10 @@ def import_statement(
         if statement is None:
             statement = _statement(account, parsed, len(frame), file_name, sha256, user, job)
             storing.store_rejected(statement, parsed)
-            if mapping:
+            if mapping or (dates and parsed.layout == "mapping"):
+                order = dates or (parsed.dates if parsed.dates_alone else "")  # a guess is not remembered
                 StatementMapping.objects.update_or_create(
-                    account=account, defaults={"columns": mapping, "dates": dates or parsed.dates}
+                    account=account, defaults={"columns": mapping or parsed.columns, "dates": order}
                 )
         elif len(frame):
             _bring_back(statement, parsed, len(frame), user)

@@ -119,17 +119,16 @@ def read_dates(texts: Iterable[str], order: str) -> list[date | str]:
 
 
 def possible_orders(texts: Sequence[str], preferred: str) -> list[str]:
-    """The orders that the file's own dates leave possible, best first.
+    """The orders that the file's own dates leave possible, best first; none where the file mixes formats.
 
-    An order is disproved by a date that it cannot read and another order can (a 13th month). Where every order is
-    disproved the file mixes formats: only ``preferred`` is given, and the rows it cannot read are rejected.
+    An order is disproved by a date that it cannot read and another order can (a 13th month).
     """
     dated = {text for text in set(texts) if looks_like_date(text)}
     # a year of two digits in front (25/04/01 for 1 April) is not written in India: only who asks for ymd gets it
     orders = [preferred, *(order for order in ("dmy", "mdy") if order != preferred)]
     good = {order: {text for text in dated if _readable(text, order)} for order in orders}
     readable = set().union(*good.values())
-    return [order for order in orders if good[order] == readable] or [preferred]
+    return [order for order in orders if good[order] == readable]
 
 
 def _readable(text: str, order: str) -> bool:

@@ -296,7 +296,7 @@ def proposal(found: Found) -> Proposal:
         columns={role: found.headers[at] for role, at in found.columns.items()},
         sample=tuple(tuple(row) for row in below[:SAMPLE_ROWS]),
         dates=tuple((text, {order: _iso(text, order) for order in ORDERS}) for text in texts[:SAMPLE_ROWS]),
-        order=possible_orders(texts, "dmy")[0],
+        order=next(iter(possible_orders(texts, "dmy")), "dmy"),
     )
 
 

@@ -48,6 +48,7 @@ class ParsedStatement:
     layout       name of the layout, "mapping" where a person named the columns
     dates        order of the dates as read: dmy, mdy or ymd
     dates_sure   False where the file's dates read in more than one order and nothing in it decides
+    dates_alone  True where the file's dates read in no other order
     columns      role -> header as written
     header_line  line of the header
     frame        one row per good row in file order: line, transaction_date, narration, value_date, reference,
@@ -61,6 +62,7 @@ class ParsedStatement:
     layout: str
     dates: str
     dates_sure: bool
+    dates_alone: bool
     columns: dict[str, str]
     headers: tuple[str, ...]
     header_line: int
@@ -158,7 +160,9 @@ def read_statement(
         raise StatementError(f"'{dates}' is no order of dates. Orders: {', '.join(ORDERS)}.")
     found = find(content, layout=layout, mapping=mapping)
     cells = Cells(found)
-    orders = [dates] if dates else possible_orders(cells.of("date"), found.dates)
+    possible = _orders(cells)
+    # where the file mixes formats, the rows that the layout's order cannot read are rejected
+    orders = [dates] if dates else possible or [found.dates]
     good, rejected, links = read_rows(cells, orders[0])
     chain = check_chain(links)
     order, sure = orders[0], True
@@ -176,6 +180,7 @@ def read_statement(
         layout=found.layout,
         dates=order,
         dates_sure=sure,
+        dates_alone=len(possible) == 1,
         columns={role: found.headers[at] for role, at in found.columns.items()},
         headers=tuple(found.headers),
         header_line=found.table.lines[found.at],
@@ -190,6 +195,16 @@ def read_statement(
 def propose_mapping(content: bytes) -> Proposal | None:
     """What the mapping step shows for a file: headers, sample rows, guessed columns, dates as understood."""
     return propose(tables(content))
+
+
+def _orders(cells: Cells) -> list[str]:
+    """The orders that the dates leave possible; where they leave several, the value dates, written alike, may not."""
+    preferred = cells.found.dates
+    orders = possible_orders(cells.of("date"), preferred)
+    if len(orders) > 1:
+        left = possible_orders(cells.of("value_date"), preferred)
+        orders = [order for order in orders if order in left] or orders
+    return orders
 
 
 def _decide(days: list[date], orders: list[str], chain: Chain, cells: Cells) -> tuple[str, bool]:

@@ -48,6 +48,22 @@ def take(bank, content, **options):
     return services.import_statement(bank, content, file_name="statement.csv", **options)
 
 
+def test_an_order_of_dates_is_remembered_where_a_person_or_the_file_told_it_and_never_a_guess(bank):
+    columns = {"date": "Wann", "narration": "Was", "debit": "Raus"}
+
+    def days(text, **options):
+        report = take(bank, b"Wann,Was,Raus\n" + text.encode(), **options)
+        return [str(one.transaction_date) for one in report.statement.transactions.order_by("line")]
+
+    guessed, month_first = "03/04/26,A,1.00\n", "04/13/26,B,1.00\n"
+    assert days(guessed, mapping=columns) == ["2026-04-03"]
+    assert days(month_first) == ["2026-04-13"]
+    assert days("05/06/26,C,1.00\n", dates="mdy") == ["2026-05-06"]
+    assert days("05/07/26,D,1.00\n") == ["2026-05-07"]
+    assert days("13/04/26,E,1.00\n", mapping=columns) == ["2026-04-13"]
+    assert days("05/08/26,F,1.00\n") == ["2026-08-05"]
+
+
 def test_rows_come_in_placed_or_honestly_tbd_and_truly_identical_rows_stay_two(bank):
     report = take(bank, FIRST)
     assert (report.rows_in, report.imported, report.duplicate, report.rejected) == (4, 4, 0, 0)

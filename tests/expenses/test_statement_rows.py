@@ -118,6 +118,16 @@ def test_ambiguous_dates_follow_the_balance_chain():
     assert (unclear.dates, unclear.dates_sure) == ("dmy", False)
 
 
+def test_value_dates_tell_the_order_where_the_dates_leave_two():
+    first, month = "04/01/25,A,04/01/25,5.00,,,", "04/02/25,B,04/13/25,5.00,,,"
+    statement = read_lines(first, month)
+    assert [row.transaction_date for row in statement.rows()] == [date(2025, 4, 1), date(2025, 4, 2)]
+    assert (statement.dates, statement.dates_sure, statement.dates_alone) == ("mdy", True, True)
+    mixed = read_lines(first, month, "04/03/25,C,14/04/25,5.00,,,")
+    assert (mixed.dates, mixed.dates_sure, mixed.dates_alone) == ("dmy", False, False)
+    assert read_lines("13/04/25,A,04/13/25,5.00,,,").dates == "dmy"
+
+
 # --- rejected rows
 
 
