@@ -27,6 +27,7 @@ from expenses.statements import StatementError, read_statement
 from ledger import faults
 from ledger import services as ledger
 from ledger.models import Account, Job
+from ledger.resources import armed
 from lendbook.money import plain
 
 STATEMENT_KINDS = links.BANK_KINDS
@@ -390,7 +391,7 @@ def read_product_tags(book, content):
         if not any(cell.strip() for cell in line):
             continue
         found.rows_in += 1
-        product, tag = (*(cell.strip() for cell in line[:2]), "", "")[:2]
+        product, tag = (*(armed(cell.strip()) for cell in line[:2]), "", "")[:2]
         product = " ".join(product.upper().split())
         if not product or len(product) > 120:
             found.errors.append({"line": number, "reason": "Product is empty or longer than 120 letters."})

@@ -39,12 +39,16 @@ def disarmed(text):
     return f"'{text}" if _LIVE.match(text) else text
 
 
+def armed(text):
+    """Disarmed text as it was."""
+    return text[1:] if text.startswith("'") and _LIVE.match(text[1:]) else text
+
+
 class TextWidget(widgets.Widget):
     """One line of text; leaves disarmed, and comes back as it was."""
 
     def clean(self, value, row=None, **kwargs):
-        text = text_of(value)
-        return text[1:] if text.startswith("'") and _LIVE.match(text[1:]) else text
+        return armed(text_of(value))
 
     def render(self, value, obj=None, **kwargs):
         return disarmed("" if value is None else str(value))

@@ -168,6 +168,16 @@ def test_a_merge_and_a_file_of_payees_are_taken_back_on_the_page_they_were_made_
     assert not ProductTag.objects.exists()
 
 
+def test_a_downloaded_file_of_payees_uploads_as_it_was(cast):
+    client, names = world.browser(cast.ravi), ["-AMMA STORE", "QWXZ"]
+    services.remember_all(cast.main, {name: world.tag(cast.main, "Food") for name in names})
+    file = b"".join(client.get(f"{BASE}payees/?format=csv").streaming_content)
+    assert b"'-AMMA STORE" in file
+    ProductTag.objects.all().delete()
+    client.post(f"{BASE}payees/", {"do": "upload", "file": SimpleUploadedFile("payees.csv", file)})
+    assert sorted(ProductTag.objects.values_list("product", flat=True)) == names
+
+
 @pytest.mark.parametrize(
     "path",
     [
