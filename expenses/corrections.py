@@ -26,11 +26,12 @@ class Kept:
     """A correction while it is made: `words` may be set; `row` is what was stored, None where nothing changed.
 
     `posted`: [id, entry id, transfer id] of transactions that are posted and change all the same: these entries were
-    posted before the correction, and do not name what it changed.
+    posted before the correction, and do not name what it changed. `split`: how many rows were left as they are, because
+    they are split over tags.
     """
 
     def __init__(self, words):
-        self.words, self.row, self.posted = words, None, ()
+        self.words, self.row, self.posted, self.split = words, None, (), 0
 
     @property
     def count(self):
@@ -115,7 +116,8 @@ def _differences(before, after):
 def correct(rows, tag, *, scope=ROW, user=None):
     """Give debits of one book their tag: these rows, their payees from now on, or by changing the rule; returns Kept.
 
-    Raises ValidationError where a row is posted as it stands, or no rule placed it.
+    Raises ValidationError where a row is posted as it stands, or no rule placed it, or it alone is meant and is split;
+    among others, or of a payee, split rows are left as they are.
     """
     book = rows[0].book
     if tag.book_id != book.pk or not tag.is_active:
@@ -129,10 +131,19 @@ def correct(rows, tag, *, scope=ROW, user=None):
     if products:
         touched |= Q(product__in=products) | Q(own_product__in=products)
     with kept(book, words, touched=touched, products=products, user=user) as correction:
-        services.settle_all(rows, tag, user=user)
+        split = _split(book, touched) if len(rows) > 1 or products else set()
+        if whole := [one for one in rows if one.pk not in split]:
+            services.settle_all(whole, tag, user=user)
         services.remember_all(book, dict.fromkeys(products, tag), user=user)
-        _count_for_learning(book, len(rows))
+        correction.split = len(split)
+        _count_for_learning(book, len(whole))
     return correction
+
+
+def _split(book, touched):
+    """The ids of those of a book's transactions that are split over tags."""
+    rows = Transaction.objects.filter(touched, book=book, splits__isnull=False)
+    return set(rows.values_list("pk", flat=True))
 
 
 def confirm(rows, *, scope=ROW, user=None):
@@ -140,9 +151,11 @@ def confirm(rows, *, scope=ROW, user=None):
 
     Rows that nobody could tell are left; a payee whose chosen rows have several tags is settled row by row.
     """
-    rows = [one for one in rows if one.tag_id and one.tag.is_active and one.tag.shipped_as != posting.TO_BE_TOLD]
+    split = _split(rows[0].book, Q(pk__in=[one.pk for one in rows]))  # settled already, with a tag for each part
+    rows = [one for one in rows if one.tag_id and one.tag.is_active and one.pk not in split]
+    rows = [one for one in rows if one.tag.shipped_as != posting.TO_BE_TOLD]
     if not rows:
-        raise ValidationError("None of these has a tag yet; give them one.")
+        raise ValidationError("None of these has a tag to confirm; give them one.")
     tags_of, by_tag = {}, {}
     for one in rows:
         by_tag.setdefault(one.tag, []).append(one)
@@ -183,6 +196,8 @@ def _let_go(one, user):
     one = Transaction.objects.get(pk=one.pk)
     if one.is_fixed:
         raise ValidationError("It is posted to the day book; take it back there first.")
+    if one.splits.exists():
+        raise ValidationError("It is split over tags; take the split away first.")
     if one.is_confirmed or one.decided_by == "manual":
         one.is_confirmed, one.decided_by = False, "tbd"
         ledger.save(one, user, "Follows the rules again")

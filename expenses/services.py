@@ -6,6 +6,7 @@ Errors are StatementError (the file; UnknownLayout carries a proposal) and Valid
 import csv
 import hashlib
 import io
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -268,7 +269,7 @@ def settle(one, tag, *, user=None, whole_payee=False):
 
 
 def settle_all(rows, tag, *, user=None):
-    """Give debits of one book their tag for good. Raises ValidationError where one is posted as it stands."""
+    """Give debits of one book their tag for good. Raises ValidationError where one is posted as it stands, or split."""
     book = rows[0].book
     if tag.book_id != book.pk:
         raise ValidationError("There is no such tag in this book.")
@@ -281,12 +282,22 @@ def settle_all(rows, tag, *, user=None):
         if fixed := sum(one.is_fixed for one in locked):
             words = "It is" if len(locked) == 1 else f"{fixed} of them are"
             raise ValidationError(f"{words} posted to the day book; take that back there first.")
+        if parts := _parts_of(locked):  # they have the tags, and are what posts
+            one, *others = parts.values()
+            words = f"{len(parts)} of them are split" if others else f"It is split over {one} tags"
+            raise ValidationError(f"{words}; take the split away first.")
         for one in locked:
             one.tag, one.decided_by, one.confidence, one.why, one.is_confirmed = tag, "manual", 100, "set by hand", True
         placing.store(locked, _SETTLED, user=user, reason=f"Tagged {tag}")
 
 
 _SETTLED = ("tag_id", "decided_by", "confidence", "why", "is_confirmed")
+
+
+def _parts_of(rows):
+    """{pk: how many parts} of those transactions that are split."""
+    parts = (Split.objects.filter(transaction__in=pks) for pks in placing.in_parts([one.pk for one in rows]))
+    return Counter(pk for some in parts for pk in some.values_list("transaction", flat=True))
 
 
 def rename_payee(one, product, *, user=None):

@@ -190,7 +190,8 @@ def tag_many(request, book):
 
 
 def _said(done, tag):
-    return f"{done.count} row{'s are' if done.count != 1 else ' is'} {tag} now."
+    left = f" {done.split} split row{'s stay' if done.split != 1 else ' stays'} as before." if done.split else ""
+    return f"{done.count} row{'s are' if done.count != 1 else ' is'} {tag} now.{left}"
 
 
 @book_page(access.CLOSE)
@@ -224,6 +225,8 @@ def _correct(request, book, one):
         if scope not in (corrections.ROW, corrections.PAYEE, corrections.RULE):
             raise ValidationError("Choose how far the correction goes: this row, its payee, or the rule.")
         tag = _tag(request, book)
+        if scope == corrections.ROW and one.is_confirmed and tag.pk == one.tag_id:
+            return  # the form had chosen it: nobody corrects it
         yield _said(corrections.correct([one], tag, scope=scope, user=request.user), tag)
 
 

@@ -10,7 +10,7 @@ from django.db import connections
 from expenses import corrections, placing, posting, services
 from expenses.models import Correction, ExpenseSettings, ProductTag, Rule, Split, Tag, Transaction
 from ledger import services as ledger
-from ledger.models import Account
+from ledger.models import Account, LedgerEntry
 from tests import world
 from tests.expenses.test_services import FIRST, HEADER, MYSTERY, OVERLAPPING, SWIGGY, line
 
@@ -190,6 +190,24 @@ def test_names_and_splits_are_taken_back_too(bank):
     assert state() == first
     corrections.take_back(divided.row)
     assert state() == before
+
+
+def test_a_split_row_keeps_its_tags_until_the_split_is_taken_away(bank):
+    one, rent = rows()[0], tag(bank, "Rent")
+    posting.split(one, [(tag(bank, "Food"), Decimal(300), ""), (tag(bank, "Fun"), Decimal(200), "")])
+    before = state()
+    with pytest.raises(ValidationError, match="It is split over 2 tags; take the split away first"):
+        corrections.correct([rows()[0]], rent)
+    assert state() == before
+    for chosen, scope in ((list(rows()), corrections.ROW), ([rows()[0]], corrections.PAYEE)):
+        done = corrections.correct(chosen, rent, scope=scope)
+        assert (tags(), done.count, done.split) == (["Food", "Rent"], 1, 1)
+        corrections.take_back(done.row)
+    with pytest.raises(ValidationError, match="give them one"):
+        corrections.confirm([rows()[0]], scope=corrections.PAYEE)
+    assert state() == before
+    posting.post([rows()[0]])
+    assert sorted(LedgerEntry.objects.values_list("subcategory", flat=True)) == ["Food", "Fun"]
 
 
 def test_many_rows_are_one_correction(bank):
