@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from expenses import placing, posting, services, work
 from expenses.models import Correction, ExpenseSettings, PayeeId, ProductTag, Rule, Split, Tag, Transaction
+from expenses.narration import is_own_id
 from ledger import services as ledger
 from lendbook.money import from_paise, to_paise
 
@@ -208,9 +209,8 @@ def rename(one, product, *, user=None):
     name = " ".join(ledger.clean_text(product).upper().split())[:120]
     names = [one.product, name]
     touched = Q(pk=one.pk) | Q(product__in=names) | Q(own_product__in=names)
-    if one.upi_id:
-        touched |= Q(upi_id=one.upi_id)
-    ids = [one.upi_id] if one.upi_id else []
+    ids = [one.upi_id] if is_own_id(one.upi_id) else []
+    touched |= Q(upi_id__in=ids)
     with kept(one.book, f"{one.product or 'Payee'} is {name}", touched=touched, upi_ids=ids, user=user) as correction:
         services.rename_payee(one, product, user=user)
     return correction

@@ -24,6 +24,7 @@ from expenses.models import (
     StatementMapping,
     Transaction,
 )
+from expenses.narration import is_own_id
 from expenses.statements import StatementError, read_statement
 from ledger import faults
 from ledger import services as ledger
@@ -301,18 +302,21 @@ def _parts_of(rows):
 
 
 def rename_payee(one, product, *, user=None):
-    """Give a transaction's payee another name: with a UPI id every row of that id, and from now on. Returns how many."""
+    """Give a transaction's payee another name: with a UPI id of his own every row of that id, and from now on.
+
+    An id under which many are paid names none of them: then this row alone is meant. Returns how many.
+    """
     product = " ".join(ledger.clean_text(product).upper().split())[:120]
     if not product:
         raise ValidationError("The payee needs a name.")
     with transaction.atomic():
         placing.lock(one.book)
         rows = Transaction.objects.filter(book=one.book)
-        rows = rows.filter(upi_id=one.upi_id) if one.upi_id else rows.filter(pk=one.pk)
+        rows = rows.filter(upi_id=one.upi_id) if is_own_id(one.upi_id) else rows.filter(pk=one.pk)
         rows = list(rows.exclude(product=product))
         for row in rows:
             row.product, row.own_product = product, ""
-        if one.upi_id:
+        if is_own_id(one.upi_id):
             PayeeId.objects.update_or_create(book=one.book, upi_id=one.upi_id, defaults={"product": product})
         placing.store(rows, ("product", "own_product"), user=user, reason=f"Payee {product}")
         placing.replace_tags(placing.debits_of(one.book, [product]), user=user)

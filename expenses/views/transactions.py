@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from expenses import corrections, links, placing, posting
 from expenses.models import Correction, DecidedBy, Tag, Transaction
+from expenses.narration import is_own_id
 from expenses.selection import SelectionForm, read, totals
 from ledger import access, faults
 from ledger.admin.base import history_steps
@@ -306,6 +307,7 @@ def transaction(request, book, pk):
         "title": f"{one.transaction_date:%d-%m-%Y} {one.product or one.narration[:40]}",
         "one": one,
         "frozen": faults.concerning(book, faults.STATEMENT, one.statement_id),
+        "has_own_id": is_own_id(one.upi_id),
         "parts": parts,
         "lines": lines + [("", "", "")] * max(SPLIT_LINES - len(lines), 1),
         "proposals": posting.proposals([one]).get(one.pk, []),

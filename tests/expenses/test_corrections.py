@@ -210,6 +210,18 @@ def test_a_split_row_keeps_its_tags_until_the_split_is_taken_away(bank):
     assert sorted(LedgerEntry.objects.values_list("subcategory", flat=True)) == ["Food", "Fun"]
 
 
+def test_the_id_of_a_gateway_names_none_of_those_who_are_paid_under_it(bank):
+    sellers = [
+        f"UPI-{name}-RAZORPAY@HDFCBANK-HDFC0000001-10000000001{n}-PAY" for n, name in enumerate(("ZQ ONE", "ZQ TWO"))
+    ]
+    take(bank, HEADER.encode() + "".join(line("07/09/26", seller, debit="9.00") for seller in sellers).encode())
+    assert corrections.rename(rows(sellers[0])[0], "Rice mill").count == 1
+    assert [rows(seller)[0].product for seller in sellers] == ["RICE MILL", "ZQ TWO"]
+    later = line("08/09/26", sellers[1].replace("ZQ TWO", "ZQ THREE"), debit="9.00")
+    take(bank, HEADER.encode() + later.encode())
+    assert Transaction.objects.filter(product="ZQ THREE").count() == 1
+
+
 def test_many_rows_are_one_correction(bank):
     before = state()
     chosen = list(Transaction.objects.filter(debit_amount__isnull=False))
