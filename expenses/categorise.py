@@ -57,7 +57,7 @@ def place(
     tags     shipped tag name -> the book's tag (renamed or merged), and each of the book's own tags -> itself; what the
              model or the LLM says outside of it is not used, so a retired tag is never given again
     rules    staff's rules in order
-    memory   product -> tag as staff settled it
+    memory   product -> tag as staff settled it; a payee whom a rule renames keeps what holds for his own name
     model    what was learned of the book; None: the shipped words
     answers  product -> tag as an LLM said and nobody has confirmed
     """
@@ -72,18 +72,19 @@ def place(
     placed = []
     for row, rule in zip(rows, ruled, strict=True):
         product = rule.product or row.product
+        known = product if product in memory else row.product  # what a rule calls him, else his own name
         if row.manual:
             placed.append(Placement(row.manual, product, MANUAL, 1.0, "set by hand"))
         elif rule.tag_rule is not None:
             placed.append(Placement(rule.tag, product, RULE, 1.0, f"rule: {rule.tag_rule}"))
-        elif product in memory:
-            placed.append(Placement(memory[product], product, PRODUCT, 1.0, f"{product} was tagged so before"))
+        elif known in memory:
+            placed.append(Placement(memory[known], product, PRODUCT, 1.0, f"{known} was tagged so before"))
         else:
             mode, _, upi_id, _, remark = read_narration(row.narration)
             payee = Narration(mode, product, upi_id, "", remark)
             if payee not in guesses:
                 guesses[payee] = model.guess(payee)
-            placed.append(_guessed(product, guesses[payee], answers.get(product), tags))
+            placed.append(_guessed(product, guesses[payee], answers.get(product) or answers.get(row.product), tags))
     return placed
 
 

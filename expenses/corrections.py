@@ -211,7 +211,8 @@ def rename(one, product, *, user=None):
     touched = Q(pk=one.pk) | Q(product__in=names) | Q(own_product__in=names)
     ids = [one.upi_id] if is_own_id(one.upi_id) else []
     touched |= Q(upi_id__in=ids)
-    with kept(one.book, f"{one.product or 'Payee'} is {name}", touched=touched, upi_ids=ids, user=user) as correction:
+    told = {"touched": touched, "products": [name], "upi_ids": ids}
+    with kept(one.book, f"{one.product or 'Payee'} is {name}", **told, user=user) as correction:
         services.rename_payee(one, product, user=user)
     return correction
 

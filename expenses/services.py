@@ -304,13 +304,16 @@ def _parts_of(rows):
 def rename_payee(one, product, *, user=None):
     """Give a transaction's payee another name: with a UPI id of his own every row of that id, and from now on.
 
-    An id under which many are paid names none of them: then this row alone is meant. Returns how many.
+    An id under which many are paid names none of them: then this row alone is meant. What was remembered of him holds
+    for the new name too. Returns how many.
     """
     product = " ".join(ledger.clean_text(product).upper().split())[:120]
     if not product:
         raise ValidationError("The payee needs a name.")
     with transaction.atomic():
         placing.lock(one.book)
+        one.refresh_from_db(fields=["product", "own_product"])
+        names = [one.product, one.own_product]
         rows = Transaction.objects.filter(book=one.book)
         rows = rows.filter(upi_id=one.upi_id) if is_own_id(one.upi_id) else rows.filter(pk=one.pk)
         rows = list(rows.exclude(product=product))
@@ -319,8 +322,21 @@ def rename_payee(one, product, *, user=None):
         if is_own_id(one.upi_id):
             PayeeId.objects.update_or_create(book=one.book, upi_id=one.upi_id, defaults={"product": product})
         placing.store(rows, ("product", "own_product"), user=user, reason=f"Payee {product}")
+        _take_memory_along(one.book, names, product, user)
         placing.replace_tags(placing.debits_of(one.book, [product]), user=user)
     return len(rows)
+
+
+def _take_memory_along(book, names, product, user):
+    """Remember for a payee's new name what the book remembers of his old ones, unless that has as good a tag already.
+
+    The old ones keep theirs: another bank may still call him so.
+    """
+    rows = ProductTag.objects.filter(book=book, product__in=[*names, product]).select_related("tag")
+    known, staff = {one.product: one for one in rows}, ProductTag.Source.STAFF
+    was, now = next((known[name] for name in names if name in known), None), known.get(product)
+    if was and (now is None or (was.source == staff and now.source != staff)):
+        remember(book, product, was.tag, user=user, source=was.source)
 
 
 def merge_tags(tag, into, *, user=None):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from django.conf import settings
+from django.db.models import Q
 
 from expenses import learning, placing
 from expenses.models import ProductTag, Transaction
@@ -20,10 +21,8 @@ def examples_of(book):
     """[learning.Example] of what staff confirmed: rows settled by hand, and rows of payees staff has tagged."""
     confirmed = Transaction.objects.filter(book=book, debit_amount__isnull=False, tag__isnull=False)
     settled = confirmed.filter(decided_by="manual")
-    remembered = confirmed.filter(
-        decided_by="product",
-        product__in=ProductTag.objects.filter(book=book, source=ProductTag.Source.STAFF).values("product"),
-    )
+    payees = ProductTag.objects.filter(book=book, source=ProductTag.Source.STAFF).values("product")
+    remembered = confirmed.filter(Q(product__in=payees) | Q(own_product__in=payees), decided_by="product")
     shipped = {tag.name: tag.shipped_as or tag.name for tag in placing.tags_of(book)}
     return [
         learning.Example(read_narration(narration)._replace(product=product, reference=""), shipped.get(tag, tag))

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections
 
-from expenses import corrections, placing, posting, services
+from expenses import corrections, placing, posting, rulebook, services
 from expenses.models import Correction, ExpenseSettings, ProductTag, Rule, Split, Tag, Transaction
 from ledger import services as ledger
 from ledger.models import Account, LedgerEntry
@@ -220,6 +220,40 @@ def test_the_id_of_a_gateway_names_none_of_those_who_are_paid_under_it(bank):
     later = line("08/09/26", sellers[1].replace("ZQ TWO", "ZQ THREE"), debit="9.00")
     take(bank, HEADER.encode() + later.encode())
     assert Transaction.objects.filter(product="ZQ THREE").count() == 1
+
+
+@pytest.mark.parametrize("source", ["staff", "llm"])
+def test_what_is_remembered_of_a_payee_goes_along_with_his_new_name(bank, source):
+    travels = rule(bank, "qwxz", "Travel")
+    services.remember(bank.book, "QWXZ TRADERS", tag(bank, "Rent"), source=source)
+    if source == "llm":
+        travels.delete()  # it ranks above a machine's answer
+    placed_anew(bank)
+    before = state()
+    done = corrections.rename(rows()[0], "Landlord")
+    take(bank, OVERLAPPING)
+    assert {(one.product, one.tag.name) for one in rows()} == {("LANDLORD", "Rent")}
+    assert set(ProductTag.objects.values_list("product", "source")) == {("QWXZ TRADERS", source), ("LANDLORD", source)}
+    services.undo_statement(rows().last().statement)
+    corrections.take_back(done.row)
+    assert state() == before
+
+
+def test_a_new_name_that_has_a_tag_of_its_own_keeps_it(bank):
+    services.remember(bank.book, "QWXZ TRADERS", tag(bank, "Rent"))
+    services.remember(bank.book, "LANDLORD", tag(bank, "Bills"))
+    corrections.rename(rows()[0], "Landlord")
+    assert tags() == ["Bills"] * 2
+
+
+def test_a_rule_that_only_renames_leaves_the_payees_correction_alone(bank):
+    corrections.correct([rows()[0]], tag(bank, "Rent"), scope=corrections.PAYEE)
+    rulebook.keep(Rule(book=bank.book, text="qwxz", rename_to="LANDLORD"))
+    take(bank, OVERLAPPING)
+    assert tags() == ["Rent"] * 3
+    assert rows().last().product == "LANDLORD"
+    corrections.correct([rows().last()], tag(bank, "Bills"), scope=corrections.PAYEE)
+    assert tags() == ["Rent", "Bills", "Bills"]
 
 
 def test_many_rows_are_one_correction(bank):
