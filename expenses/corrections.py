@@ -3,7 +3,7 @@
 A correction is for a row, for a payee from now on (rules that say otherwise then leave him alone), or a change of the
 very rule that placed the row; a file of payees and a merge of tags are one correction each. Taking one back restores
 each row's tag, decider and why, the memory of payees, the rules and the tags; what has been corrected again or posted
-since stays, and says so.
+since stays, and says so. What nobody settled is then placed by what is known now, not as it was then.
 """
 
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from expenses import placing, posting, services, work
+from expenses import placing, posting, rulebook, services, work
 from expenses.models import Correction, ExpenseSettings, PayeeId, ProductTag, Rule, Split, Tag, Transaction
 from expenses.narration import is_own_id
 from ledger import services as ledger
@@ -318,25 +318,26 @@ def take_back(correction, *, user=None):
         restored = _rows_to_restore(book, changes)
         _restore_tags(book, changes, user)
         _restore_memory(book, changes, user)
-        _restore_rules(book, changes, user)
-        for upi_id, before, _ in changes.get("names", ()):
-            named = PayeeId.objects.filter(book=book, upi_id=upi_id)
-            named.update(product=before) if before else named.delete()
+        rules = _restore_rules(book, changes, user)
+        _restore_names(book, changes, restored, user)
         for one in restored:  # a row that nobody settled may have been placed anew since; it goes back all the same
             for name, value in one.before.items():
                 setattr(one, name, value)
+        placing.changes([one for one in restored if placing.follows(one)], placing.Knowledge(book))
         placing.store(restored, _FIELDS, user=user, reason=f"Taken back: {correction}")
         _restore_parts(book, changes)
-        placing.replace_tags(_following(book, changes, restored), user=user, reason="Taken back")
+        placing.replace_tags(_following(book, changes), user=user, reason="Taken back")
+        rulebook.place_anew(book, rules, user=user)
     return len(restored)
 
 
-def _following(book, changes, restored):
-    """The rows that follow the memory as it is again: of the payees, those that came after the restored ones and were
-    never part of the correction; of a merge, all of its payees and all that has its tags, whoever gave it."""
-    of_payees = placing.debits_of(book, changes["products"])
+def _following(book, changes):
+    """The rows that follow the memory as it is again: all of the payees, and of a merge all that has its tags, whoever
+    gave it; many of them came after the correction and were never part of it."""
+    names = [before for _, before, _ in changes.get("names", ()) if before]
+    of_payees = placing.debits_of(book, [*changes["products"], *names])
     if not changes.get("tags"):
-        return of_payees.filter(pk__gt=max((one.pk for one in restored), default=0))
+        return of_payees
     tags = {pk for pk, *_ in changes["tags"]}
     tags.update(after[0] for what in ("rows", "payees", "rules") for *_, after in changes.get(what, ()) if after)
     return of_payees | Transaction.objects.filter(book=book, tag__in=tags)
@@ -396,6 +397,8 @@ def _restore_memory(book, changes, user):
 
 
 def _restore_rules(book, changes, user):
+    """Restore what rules gave and whom they left alone; returns the Rules that give another tag now."""
+    changed = []
     for pk, before, after in changes.get("rules", ()):
         rule = Rule.objects.filter(book=book, pk=pk).first()
         if rule is None or before is None or after is None:
@@ -404,9 +407,23 @@ def _restore_rules(book, changes, user):
             if rule.tag_id != after[0]:
                 raise ValidationError(f"The rule {rule} was changed again since; change it there.")
             rule.tag_id = before[0]
+            changed.append(rule)
         added = set(after[1]) - set(before[1])
         rule.excepted_products = [product for product in rule.excepted_products if product not in added]
         ledger.save(rule, user, "Taken back")
+    return changed
+
+
+def _restore_names(book, changes, restored, user):
+    """Restore how UPI ids are called, and so the payee of the rows that came under the new name since."""
+    last = max((one.pk for one in restored), default=0)
+    for upi_id, before, after in changes.get("names", ()):
+        named = PayeeId.objects.filter(book=book, upi_id=upi_id)
+        named.update(product=before) if before else named.delete()
+        since = list(Transaction.objects.filter(book=book, upi_id=upi_id, product=after, pk__gt=last)) if before else []
+        for one in since:
+            one.product = before
+        placing.store(since, ("product",), user=user, reason="Taken back")
 
 
 def _restore_parts(book, changes):

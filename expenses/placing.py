@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from expenses import categorise, history, learning
-from expenses.models import DEFAULT_TAGS, ProductTag, Rule, Tag, Transaction
+from expenses.models import DEFAULT_TAGS, DecidedBy, ProductTag, Rule, Tag, Transaction
 from expenses.rules import Rule as PureRule
 from expenses.rules import RuleSet
 from ledger import services
@@ -181,6 +181,12 @@ def row_of(one):
         mode=one.mode,
         account=one.account_id,
     )
+
+
+def follows(one):
+    """Whether a Transaction is one of `untouched`."""
+    settled = one.is_confirmed or one.decided_by == DecidedBy.MANUAL
+    return one.debit_amount is not None and not settled and not one.is_fixed
 
 
 def untouched(rows):

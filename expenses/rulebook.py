@@ -66,7 +66,7 @@ def keep(rule, *, user=None):
             last = Rule.objects.filter(book=rule.book).aggregate(last=Max("position"))["last"]
             rule.position = 0 if last is None else last + 1
         ledger.save(rule, user, "Rule kept")
-        return _place_anew(rule, touched, user)
+        return place_anew(rule.book, touched, user=user)
 
 
 def remove(rule, *, user=None):
@@ -76,7 +76,7 @@ def remove(rule, *, user=None):
         touched = _with_its_former_self(rule)
         rule._history_user = user
         rule.delete()
-        return _place_anew(touched[0], touched, user)
+        return place_anew(rule.book, touched, user=user)
 
 
 def move(rule, step, *, seen_at, user=None):
@@ -96,15 +96,15 @@ def move(rule, step, *, seen_at, user=None):
             if one.position != position:
                 one.position = position
                 ledger.save(one, user, "Moved", fields=["position"])
-        return _place_anew(rule, [rule], user)
+        return place_anew(rule.book, [rule], user=user)
 
 
-def _place_anew(rule, touched, user):
+def place_anew(book, rules, *, user=None):
     """Place what these rules touch anew; returns how many rows got another tag or payee."""
-    before = {one.pk: (one.tag_id, one.product) for one in _rows(rule.book, *touched)}
+    before = {one.pk: (one.tag_id, one.product) for one in _rows(book, *rules)} if rules else {}
     pks, changed = list(before), 0
     for start in range(0, len(pks), 10_000):
-        rows = Transaction.objects.filter(book=rule.book, pk__in=pks[start : start + 10_000])
+        rows = Transaction.objects.filter(book=book, pk__in=pks[start : start + 10_000])
         placing.replace_tags(rows, user=user, reason="Rules")
         changed += sum(before[pk] != (tag, product) for pk, tag, product in rows.values_list("pk", "tag_id", "product"))
     return changed

@@ -180,6 +180,7 @@ def test_names_and_splits_are_taken_back_too(bank):
     take(bank, OVERLAPPING)
     assert rows().last().product == "QUICK SHOP"
     corrections.take_back(named.row)
+    assert rows().last().product == "QWXZ TRADERS"
     rows().last().delete()
     assert state() == before
     parts = [(tag(bank, "Rent"), Decimal(200), "half"), (tag(bank, "Fun"), Decimal(300), "")]

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from expenses import placing, rulebook, services
+from expenses import corrections, placing, rulebook, services
 from expenses.models import Rule, Transaction
 from ledger.models import Account
 from tests import world
 from tests.expenses.test_pages import BASE
-from tests.expenses.test_services import FIRST, MYSTERY, SWIGGY
+from tests.expenses.test_services import FIRST, MYSTERY, OVERLAPPING, SWIGGY
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +71,27 @@ def test_a_changed_rule_lets_go_of_what_it_placed(bank):
     assert tags(MYSTERY) == {"TBD"}
     assert rulebook.remove(rule) == 1
     assert tags(SWIGGY) == {"Food"}
+
+
+def test_a_correction_that_is_taken_back_leaves_its_row_to_the_rules_of_today(bank):
+    first, second = Transaction.objects.filter(narration=MYSTERY).order_by("pk")
+    done = corrections.correct([first], world.tag(bank.book, "Food"))
+    rulebook.keep(draft(bank, "qwxz", "Rent"))
+    corrections.take_back(done.row)
+    assert tags(MYSTERY) == {"Rent"}
+    for one in (first, second):
+        one.refresh_from_db()
+        assert (one.decided_by, one.is_confirmed) == ("rule", False)
+
+
+def test_a_rule_that_gets_its_tag_back_gives_it_to_what_came_meanwhile_too(bank):
+    rulebook.keep(draft(bank, "upi", "Food"))
+    done = corrections.correct([Transaction.objects.get(narration=SWIGGY)], world.tag(bank.book, "Rent"), scope="rule")
+    services.import_statement(bank, OVERLAPPING, file_name="more.csv")
+    assert tags(MYSTERY) == {"Rent"}
+    corrections.take_back(done.row)
+    assert tags(MYSTERY) == tags(SWIGGY) == {"Food"}
+    assert placing.replace_tags(Transaction.objects.all()) == 0
 
 
 def test_leaving_a_payee_alone_is_tested_too(bank):
