@@ -213,6 +213,7 @@ def rename(one, product, *, user=None):
     touched |= Q(upi_id__in=ids)
     told = {"touched": touched, "products": [name], "upi_ids": ids}
     with kept(one.book, f"{one.product or 'Payee'} is {name}", **told, user=user) as correction:
+        correction.posted = _posted(one.book, touched)
         services.rename_payee(one, product, user=user)
     return correction
 
@@ -262,10 +263,15 @@ def merge(tag, into, *, user=None):
         placing.lock(tag.book)  # before the payees are read, so that one remembered meanwhile is kept too
         products = list(tag.product_tags.values_list("product", flat=True))
         with kept(tag.book, words, touched=touched, products=products, tags=tags, user=user) as correction:
-            posted = Transaction.objects.filter(touched, Q(entry__isnull=False) | Q(transfer__isnull=False))
-            correction.posted = list(posted.filter(book=tag.book_id).values_list("pk", "entry", "transfer"))
+            correction.posted = _posted(tag.book, touched)
             services.merge_tags(tag, into, user=user)
     return correction
+
+
+def _posted(book, touched):
+    """What Kept.posted says of a book's transactions."""
+    posted = Q(entry__isnull=False) | Q(transfer__isnull=False)
+    return list(Transaction.objects.filter(touched, posted, book=book).values_list("pk", "entry", "transfer"))
 
 
 def confirm_answers(answers, *, user=None):

@@ -257,6 +257,17 @@ def test_a_rule_that_only_renames_leaves_the_payees_correction_alone(bank):
     assert tags() == ["Rent", "Bills", "Bills"]
 
 
+def test_a_name_is_taken_back_from_what_was_posted_before_too(bank):
+    corrections.correct([rows()[0]], tag(bank, "Rent"))
+    posting.post([rows()[0]])
+    before = state()
+    done = corrections.rename(rows()[1], "Landlord")
+    assert {one.product for one in rows()} == {"LANDLORD"}
+    corrections.take_back(done.row)
+    assert state() == before
+    assert rows()[0].entry.deleted_at is None
+
+
 def test_many_rows_are_one_correction(bank):
     before = state()
     chosen = list(Transaction.objects.filter(debit_amount__isnull=False))
