@@ -180,6 +180,7 @@ def _count_for_learning(book, count):
 
 
 def _change_rule(one, tag, user):
+    placing.refuse_tbd(tag)
     rule = placing.ruling(one)
     if rule is None:
         raise ValidationError("No rule places this row any more; correct the row or its payee.")

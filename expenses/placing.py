@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
@@ -29,6 +30,15 @@ def tags_of(book):
             for name, colour in DEFAULT_TAGS.items():
                 Tag.objects.get_or_create(book=book, name=name, defaults={"shipped_as": name, "colour": colour})
     return list(Tag.objects.filter(book=book))
+
+
+NOBODY_KNOWS = "TBD says that nobody knows; choose a tag, or take the correction back."
+
+
+def refuse_tbd(*tags):
+    """Raise ValidationError where one is TBD: no payee, rule or part of a row is settled by it."""
+    if any(tag.is_tbd for tag in tags):
+        raise ValidationError(NOBODY_KNOWS)
 
 
 def rule_set(book, *, changed=None):

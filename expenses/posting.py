@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 
-from expenses import links
+from expenses import links, placing
 from expenses.models import CreditMatch, DecidedBy, Mode, Tag, Transaction
 from ledger import origins
 from ledger import services as ledger
@@ -286,6 +286,7 @@ def split(one, parts, *, user=None, mends=False):
             raise ValidationError(
                 f"The parts add up to {sum(amount for _, amount, _ in parts)}, not {one.debit_amount}."
             )
+        placing.refuse_tbd(*(tag for tag, _, _ in parts))
         one.splits.all().delete()
         for tag, amount, note in parts:
             if tag.book_id != one.book_id:

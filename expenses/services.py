@@ -17,6 +17,7 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 
 from expenses import links, placing, storing
 from expenses.models import (
+    DecidedBy,
     PayeeId,
     ProductTag,
     Split,
@@ -270,7 +271,10 @@ def settle(one, tag, *, user=None, whole_payee=False):
 
 
 def settle_all(rows, tag, *, user=None):
-    """Give debits of one book their tag for good. Raises ValidationError where one is posted as it stands, or split."""
+    """Give debits of one book their tag for good. Raises ValidationError where one is posted as it stands, or split.
+
+    With TBD they are told no more: no guess takes them, and they stand in the list of what is to be told.
+    """
     book = rows[0].book
     if tag.book_id != book.pk:
         raise ValidationError("There is no such tag in this book.")
@@ -287,8 +291,9 @@ def settle_all(rows, tag, *, user=None):
             one, *others = parts.values()
             words = f"{len(parts)} of them are split" if others else f"It is split over {one} tags"
             raise ValidationError(f"{words}; take the split away first.")
+        by, percent = (DecidedBy.TBD.value, 0) if tag.is_tbd else (DecidedBy.MANUAL.value, 100)
         for one in locked:
-            one.tag, one.decided_by, one.confidence, one.why, one.is_confirmed = tag, "manual", 100, "set by hand", True
+            one.tag, one.decided_by, one.confidence, one.why, one.is_confirmed = tag, by, percent, "set by hand", True
         placing.store(locked, _SETTLED, user=user, reason=f"Tagged {tag}")
 
 
@@ -335,7 +340,7 @@ def _take_memory_along(book, names, product, user):
     rows = ProductTag.objects.filter(book=book, product__in=[*names, product]).select_related("tag")
     known, staff = {one.product: one for one in rows}, ProductTag.Source.STAFF
     was, now = next((known[name] for name in names if name in known), None), known.get(product)
-    if was and (now is None or (was.source == staff and now.source != staff)):
+    if was and not was.tag.is_tbd and (now is None or (was.source == staff and now.source != staff)):
         remember(book, product, was.tag, user=user, source=was.source)
 
 
@@ -343,6 +348,7 @@ def merge_tags(tag, into, *, user=None):
     """Make everything of one tag another's and retire it; returns how many transactions moved."""
     if tag.pk == into.pk or tag.book_id != into.book_id:
         raise ValidationError("Choose another tag of this book to merge into.")
+    placing.refuse_tbd(tag, into)
     with transaction.atomic():
         placing.lock(tag.book)
         rows = list(Transaction.objects.filter(tag=tag))
@@ -370,7 +376,9 @@ def remember_all(book, tags, *, user=None, source=ProductTag.Source.STAFF):
     """Remember {product: Tag} and retag the payees' untouched rows; returns how many changed. A second call changes none.
 
     Where staff says so, rules that say otherwise leave the payees alone; an LLM's answer stands behind all that staff said.
+    Raises ValidationError for TBD, which is nothing to remember.
     """
+    placing.refuse_tbd(*tags.values())
     with transaction.atomic():
         placing.lock(book)
         if source == ProductTag.Source.STAFF:
@@ -428,6 +436,8 @@ def read_product_tags(book, content):
             found.errors.append({"line": number, "reason": "Product is empty or longer than 120 letters."})
         elif tag.casefold() not in tags:
             found.errors.append({"line": number, "reason": f"There is no tag '{tag[:40]}' in {book}."})
+        elif tags[tag.casefold()].is_tbd:
+            found.errors.append({"line": number, "reason": placing.NOBODY_KNOWS})
         else:
             found.tags[product] = tags[tag.casefold()]
     return found

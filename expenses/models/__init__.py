@@ -12,6 +12,7 @@ sums for the dashboard.
 from expenses.models.payees import (
     DEFAULT_TAGS,
     PLAIN,
+    TBD,
     AskedPayee,
     DecidedBy,
     ExpenseSettings,
@@ -36,6 +37,7 @@ from expenses.models.transactions import (
 __all__ = [
     "DEFAULT_TAGS",
     "PLAIN",
+    "TBD",
     "AskedPayee",
     "Correction",
     "CreditMatch",

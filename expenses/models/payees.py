@@ -12,6 +12,7 @@ from simple_history.models import HistoricalRecords
 from ledger.models import Account, Book, Category
 from lendbook.money import MoneyField
 
+TBD = "TBD"  # the shipped tag of what nobody can tell
 PLAIN = "#6b7280"  # of a tag that was given no colour, and of what is to be told
 
 
@@ -73,6 +74,10 @@ class Tag(models.Model):
 
     def __str__(self):
         return self.name
+
+    @property
+    def is_tbd(self):
+        return self.shipped_as == TBD
 
 
 class ProductTag(models.Model):
@@ -191,5 +196,5 @@ DEFAULT_TAGS = {
     "Rent": "#0f766e", "Bills": "#b3872a", "Groceries": "#5b8a2f", "Food": "#b4641e", "Dineout": "#d08a5b",
     "Travel": "#2f6fb3", "Fuel": "#a63d57", "Shopping": "#7a4fa3", "Services": "#3f8f8a", "Contact": "#5c6bc0",
     "Investments": "#2e7d4f", "Fun": "#c2559b", "Health": "#c0504d", "Education": "#4a7fb5", "Insurance": "#7d8c3c",
-    "EMI": "#8d5a3b", "Cash": "#6d8f4e", "Bank Charges": "#96697f", "Salary": "#3b6c9e", "TBD": PLAIN,
+    "EMI": "#8d5a3b", "Cash": "#6d8f4e", "Bank Charges": "#96697f", "Salary": "#3b6c9e", TBD: PLAIN,
 }  # fmt: skip

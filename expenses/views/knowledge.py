@@ -7,7 +7,7 @@ from django.db.models import Count, Q, Sum
 from django.shortcuts import redirect
 
 from expenses import corrections, placing, work
-from expenses.models import PLAIN, ProductTag, Tag, Transaction
+from expenses.models import PLAIN, TBD, ProductTag, Tag, Transaction
 from ledger import access
 from ledger import services as ledger
 from ledger.admin.forms import LineField
@@ -38,6 +38,12 @@ class TagForm(forms.ModelForm):
         if self.instance.pk is None:
             used = set(Tag.objects.filter(book=book).values_list("colour", flat=True))
             self.initial["colour"] = next((free for free in MORE_COLOURS if free not in used), PLAIN)
+
+    def clean(self):
+        values = super().clean()
+        if self.instance.is_tbd and not (values.get("name") == TBD and values.get("is_active")):
+            raise ValidationError(f"{TBD} keeps its name and stays in use: it is what nobody can tell.")
+        return values
 
     def _get_validation_exclusions(self):
         """The book is not typed, and still counts in the constraint: a tag's name once in a book."""
@@ -79,7 +85,8 @@ def tag(request, book, pk=None):
         if was_active != one.is_active:
             placing.replace_tags(Transaction.objects.filter(book=book), user=request.user)
         return redirect("expenses:tags", book.slug)
-    others = Tag.objects.filter(book=book, is_active=True).exclude(pk=one.pk) if pk else []
+    others = Tag.objects.filter(book=book, is_active=True).exclude(pk=one.pk).exclude(shipped_as=TBD)
+    others = others if pk and not one.is_tbd else []
     return page(
         request, "expenses/tag.html", {"title": one.name or "New tag", "form": form, "one": one, "others": others}
     )

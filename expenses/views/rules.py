@@ -45,6 +45,12 @@ class RuleForm(forms.ModelForm):
     def clean_rename_to(self):
         return " ".join(self.cleaned_data["rename_to"].upper().split())
 
+    def clean_tag(self):
+        tag = self.cleaned_data["tag"]
+        if tag is not None:
+            placing.refuse_tbd(tag)
+        return tag
+
     def clean(self):
         values = super().clean()
         payees = [" ".join(line.upper().split())[:120] for line in values.get("alone", "").splitlines()]

@@ -117,6 +117,18 @@ def test_tags_are_renamed_merged_and_retired(cast, rows):
     assert Tag.objects.filter(book=cast.main, name="Temple").exists()
 
 
+def test_tbd_is_no_rules_tag_and_keeps_its_name(cast, rows):
+    client, tbd = world.browser(cast.ravi), world.tag(cast.main, "TBD")
+    draft = {"do": "save", "kind": "contains", "text": "qwxz", "tag": tbd.pk, "is_active": "on"}
+    assert "nobody knows" in client.post(f"{BASE}rules/new/", draft).content.decode()
+    for changed in ({"name": "Unknown", "is_active": "on"}, {"name": "TBD"}):
+        form = {"do": "save", "colour": tbd.colour, **changed}
+        assert "keeps its name" in client.post(f"{BASE}tags/{tbd.pk}/", form).content.decode()
+    assert not Rule.objects.exists()
+    tbd.refresh_from_db()
+    assert (tbd.name, tbd.is_active) == ("TBD", True)
+
+
 def test_a_tag_has_its_colour_in_the_charts_and_a_new_one_a_free_colour(cast, rows):
     client = world.browser(cast.ravi)
     food = world.tag(cast.main, "Food")

@@ -164,6 +164,40 @@ def test_product_tags_in_bulk_correct_the_good_lines_and_name_the_others(bank):
     assert ProductTag.objects.get().tag.name == "Health"
 
 
+def test_tbd_settles_neither_payee_nor_rule_nor_part(bank):
+    take(bank, FIRST)
+    tbd, rent = (world.tag(bank.book, name) for name in ("TBD", "Rent"))
+    Rule.objects.create(book=bank.book, text="swiggy", tag=rent)
+    placing.replace_tags(Transaction.objects.all())
+    one, swiggy = (Transaction.objects.filter(narration=text).first() for text in (MYSTERY, SWIGGY))
+    services.remember(bank.book, "ELSEWHERE", rent)
+    for settle in (
+        lambda: corrections.correct([one], tbd, scope=corrections.PAYEE),
+        lambda: corrections.correct([swiggy], tbd, scope=corrections.RULE),
+        lambda: corrections.retag(ProductTag.objects.get(), tbd),
+        lambda: corrections.split(one, [(rent, Decimal(200), ""), (tbd, Decimal(300), "")]),
+        lambda: corrections.merge(tbd, rent),
+        lambda: corrections.merge(rent, tbd),
+    ):
+        with pytest.raises(ValidationError, match="nobody knows; choose a tag"):
+            settle()
+    document = corrections.take_product_tags(bank.book, b"Product,Tag\nELSEWHERE,TBD\n")
+    assert (document["imported"], document["errors"][0]["line"]) == (0, 2)
+    assert ProductTag.objects.get().tag == rent
+
+
+def test_a_row_of_which_staff_says_that_nobody_knows_is_to_be_told_again(bank):
+    take(bank, FIRST)
+    one = Transaction.objects.get(narration=SWIGGY)
+    done = corrections.correct([one], world.tag(bank.book, "TBD"))
+    placing.replace_tags(Transaction.objects.all())
+    one.refresh_from_db()
+    assert (one.tag.name, one.decided_by, ProductTag.objects.count()) == ("TBD", "tbd", 0)
+    corrections.take_back(done.row)
+    one.refresh_from_db()
+    assert (one.tag.name, one.decided_by) == ("Food", "learned")
+
+
 def test_a_renamed_tag_is_still_given_by_what_was_shipped_and_a_retired_one_is_not(bank):
     food = world.tag(bank.book, "Food")
     food.name = "Tiffin"
