@@ -21,6 +21,7 @@ from lendbook.money import from_paise, to_paise
 
 ROW, PAYEE, RULE = "row", "payee", "rule"
 _FIELDS = (*placing.PLACED, "is_confirmed")
+_OF_TAG = ("is_active", "shipped_as", "merged_into_id")  # of merges kept before the last was known, the first two
 
 
 class Kept:
@@ -75,7 +76,7 @@ def _state(book, products, upi_ids, tags, *, touched=None, pks=()):
     rules = Rule.objects.filter(book=book).values_list("pk", "tag_id", "excepted_products")
     state["rules"] = {pk: [tag, excepted] for pk, tag, excepted in rules}
     state["names"] = dict(PayeeId.objects.filter(book=book, upi_id__in=upi_ids).values_list("upi_id", "product"))
-    shown = Tag.objects.filter(book=book, pk__in=tags).values_list("pk", "is_active", "shipped_as")
+    shown = Tag.objects.filter(book=book, pk__in=tags).values_list("pk", *_OF_TAG)
     state["tags"] = {pk: values for pk, *values in shown}
     state["parts"] = {}
     for part in Split.objects.filter(transaction__book=book).order_by("pk"):
@@ -346,6 +347,7 @@ def _following(book, changes):
     if not changes.get("tags"):
         return of_payees
     tags = {pk for pk, *_ in changes["tags"]}
+    tags.update(after[-1] for *_, after in changes["tags"] if len(after) == len(_OF_TAG) and after[-1])
     tags.update(after[0] for what in ("rows", "payees", "rules") for *_, after in changes.get(what, ()) if after)
     return of_payees | Transaction.objects.filter(book=book, tag__in=tags)
 
@@ -381,9 +383,11 @@ def _in_bulk(book, pks):
 def _restore_tags(book, changes, user):
     for pk, before, after in changes.get("tags", ()):
         tag = Tag.objects.filter(book=book, pk=pk).first()
-        if tag is None or [tag.is_active, tag.shipped_as] != after:
+        fields = _OF_TAG[: len(after)]
+        if tag is None or [getattr(tag, name) for name in fields] != after:
             raise ValidationError(f"The tag {tag or 'of it'} was merged or changed again since; take that back first.")
-        tag.is_active, tag.shipped_as = before
+        for name, value in zip(fields, before, strict=True):
+            setattr(tag, name, value)
         ledger.save(tag, user, "Taken back")
 
 

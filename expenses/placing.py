@@ -144,13 +144,27 @@ def ruling(one):
     return Rule.objects.get(pk=found.key) if found else None
 
 
+def _merged(tags):
+    """{name, and shipped name, of a tag that was merged: name of the tag that has all of it now}."""
+    by_pk, names = {tag.pk: tag for tag in tags}, {}
+    for tag in tags:
+        now = tag
+        while not now.is_active and now.merged_into_id:
+            now = by_pk[now.merged_into_id]
+        if now is not tag and now.is_active:
+            names |= {name: now.name for name in (tag.name, tag.shipped_as) if name}
+    return names
+
+
 class Knowledge:
     """All that places a book's rows, read once: tags, rules, memory, model and the LLM's unconfirmed answers."""
 
     def __init__(self, book, rules=None):
-        tags = [tag for tag in tags_of(book) if tag.is_active]
-        self.by_name = {tag.name: tag for tag in Tag.objects.filter(book=book)}
-        self.tags = {tag.name: tag.name for tag in tags} | {tag.shipped_as: tag.name for tag in tags if tag.shipped_as}
+        every = tags_of(book)
+        tags = [tag for tag in every if tag.is_active]
+        self.by_name = {tag.name: tag for tag in every}
+        self.tags = _merged(every) | {tag.name: tag.name for tag in tags}
+        self.tags |= {tag.shipped_as: tag.name for tag in tags if tag.shipped_as}
         self.rules = rule_set(book) if rules is None else rules
         memory = ProductTag.objects.filter(book=book, tag__is_active=True).values_list("product", "tag__name", "source")
         self.memory = {product: tag for product, tag, source in memory if source == ProductTag.Source.STAFF}

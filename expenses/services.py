@@ -361,8 +361,9 @@ def merge_tags(tag, into, *, user=None):
         Split.objects.filter(tag=tag).update(tag=into)
         if tag.shipped_as and not into.shipped_as:
             into.shipped_as, tag.shipped_as = tag.shipped_as, ""
-            ledger.save(into, user, f"Takes in {tag}")
-        tag.is_active = False
+        into.merged_into = None  # it is in use; no two tags ever lead to each other
+        ledger.save(into, user, f"Takes in {tag}")
+        tag.is_active, tag.merged_into = False, into  # what is learned of it, or shipped as it, is the other's too
         ledger.save(tag, user, f"Merged into {into}")
     return len(rows)
 

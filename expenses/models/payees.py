@@ -58,6 +58,10 @@ class Tag(models.Model):
     shipped_as = models.CharField(
         max_length=60, blank=True, editable=False, help_text="Which shipped tag this is, whatever staff calls it."
     )
+    merged_into = models.ForeignKey(
+        "self", models.SET_NULL, null=True, editable=False, related_name="+",
+        help_text="Whose is what would be given this tag, since it was merged.",
+    )  # fmt: skip
     is_active = models.BooleanField(default=True)
     history = HistoricalRecords()
 

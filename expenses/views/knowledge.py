@@ -81,6 +81,8 @@ def tag(request, book, pk=None):
     )
     if request.POST.get("do") == "save" and form.is_valid():
         was_active = pk is None or Tag.objects.get(pk=pk).is_active
+        if was_active != one.is_active:
+            one.merged_into = None  # in use again it is its own; retired it is nobody's
         ledger.save(form.save(commit=False), request.user)
         if was_active != one.is_active:
             placing.replace_tags(Transaction.objects.filter(book=book), user=request.user)

@@ -209,6 +209,20 @@ def test_a_renamed_tag_is_still_given_by_what_was_shipped_and_a_retired_one_is_n
     assert Transaction.objects.get(narration=SWIGGY).tag.name == "TBD"
 
 
+def test_what_is_shipped_as_a_merged_tag_is_the_others(bank):
+    food, dineout, fun = (world.tag(bank.book, name) for name in ("Food", "Dineout", "Fun"))
+    done = corrections.merge(food, dineout)
+    take(bank, FIRST)
+    assert Transaction.objects.get(narration=SWIGGY).tag == dineout
+    again = corrections.merge(dineout, fun)
+    assert placing.replace_tags(Transaction.objects.all()) == 0
+    assert Transaction.objects.get(narration=SWIGGY).tag == fun
+    corrections.take_back(again.row)
+    corrections.take_back(done.row)
+    assert Transaction.objects.get(narration=SWIGGY).tag == food
+    assert not Tag.objects.exclude(merged_into=None).exists()
+
+
 def test_training_learns_from_settled_rows_only(bank, settings, tmp_path):
     settings.DATA_DIR = tmp_path
     (tmp_path / "models").mkdir()
