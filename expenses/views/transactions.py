@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count
+from django.db.transaction import atomic
 from django.http import Http404, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -202,7 +203,7 @@ def correct(request, book, pk):
     one = access.get_visible(Transaction.objects.select_related("book"), request.user, book, pk=pk)
     wants_json = request.accepts("application/json") and not request.accepts("text/html")
     try:
-        words = " ".join(_correct(request, book, one))
+        words = _correct(request, book, one)
     except ValidationError as error:
         words = " ".join(error.messages)
         if wants_json:
@@ -215,20 +216,23 @@ def correct(request, book, pk):
     return back(request, book)
 
 
+@atomic
 def _correct(request, book, one):
-    """Do what a correction form asks; yields what was done, in words."""
+    """Do what a correction form asks, all of it or nothing; returns what was done, in words."""
+    done = []
     name = request.POST.get("product")
     if name is not None and " ".join(name.upper().split()) != one.product and (name.strip() or one.product):
-        yield f"{corrections.rename(one, name, user=request.user).words}."
+        done.append(f"{corrections.rename(one, name, user=request.user).words}.")
         one.refresh_from_db()
     if request.POST.get("tag"):
         scope = request.POST.get("scope") or ""
         if scope not in (corrections.ROW, corrections.PAYEE, corrections.RULE):
             raise ValidationError("Choose how far the correction goes: this row, its payee, or the rule.")
         tag = _tag(request, book)
-        if scope == corrections.ROW and one.is_confirmed and tag.pk == one.tag_id:
-            return  # the form had chosen it: nobody corrects it
-        yield _said(corrections.correct([one], tag, scope=scope, user=request.user), tag)
+        is_as_it_was = scope == corrections.ROW and one.is_confirmed and tag.pk == one.tag_id  # the form had chosen it
+        if not is_as_it_was:
+            done.append(_said(corrections.correct([one], tag, scope=scope, user=request.user), tag))
+    return " ".join(done)
 
 
 def _rows_as_json(request, book):
@@ -327,7 +331,7 @@ def _change(request, book, one):
     """Do what a form of the transaction's page asks; returns what was done, in words."""
     what = request.POST.get("do")
     if what == "correct":
-        return " ".join(_correct(request, book, one)) or "Nothing changed."
+        return _correct(request, book, one) or "Nothing changed."
     if what == "split":
         parts = list(_parts(request, book))
         corrections.split(one, parts, user=request.user)

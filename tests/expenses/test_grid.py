@@ -86,6 +86,10 @@ def test_what_cannot_be_is_said_and_changes_nothing(cast, more):  # noqa: F811
         answer = send(client, more[0], **fields)
         assert answer.status_code == 409
         assert words in answer.json()["error"]
+    services.settle(more[1], tag(cast, "Food"))
+    posting.post([more[1]])
+    answer = send(client, more[1], product="Quick shop", tag=tag(cast, "Rent").pk, scope="row")
+    assert (answer.status_code, more.get(pk=more[1].pk).product) == (409, "QWXZ TRADERS")
     assert not Correction.objects.exists()
     assert send(client, more[0], tag=world.tag(cast.other, "Rent").pk, scope="row").status_code == 404
     assert send(world.browser(cast.meena), more[0], tag=tag(cast, "Rent").pk, scope="row").status_code == 403
