@@ -349,6 +349,8 @@ def merge_tags(tag, into, *, user=None):
     if tag.pk == into.pk or tag.book_id != into.book_id:
         raise ValidationError("Choose another tag of this book to merge into.")
     placing.refuse_tbd(tag, into)
+    if not into.is_active:
+        raise ValidationError(f"The tag {into} is retired; choose one in use.")
     with transaction.atomic():
         placing.lock(tag.book)
         rows = list(Transaction.objects.filter(tag=tag))
@@ -431,16 +433,18 @@ def read_product_tags(book, content):
         if not any(cell.strip() for cell in line):
             continue
         found.rows_in += 1
-        product, tag = (*(armed(cell.strip()) for cell in line[:2]), "", "")[:2]
-        product = " ".join(product.upper().split())
+        product, name = (*(armed(cell.strip()) for cell in line[:2]), "", "")[:2]
+        product, tag = " ".join(product.upper().split()), tags.get(name.casefold())
         if not product or len(product) > 120:
             found.errors.append({"line": number, "reason": "Product is empty or longer than 120 letters."})
-        elif tag.casefold() not in tags:
-            found.errors.append({"line": number, "reason": f"There is no tag '{tag[:40]}' in {book}."})
-        elif tags[tag.casefold()].is_tbd:
+        elif tag is None:
+            found.errors.append({"line": number, "reason": f"There is no tag '{name[:40]}' in {book}."})
+        elif not tag.is_active:
+            found.errors.append({"line": number, "reason": f"The tag {tag} is retired; choose one in use."})
+        elif tag.is_tbd:
             found.errors.append({"line": number, "reason": placing.NOBODY_KNOWS})
         else:
-            found.tags[product] = tags[tag.casefold()]
+            found.tags[product] = tag
     return found
 
 

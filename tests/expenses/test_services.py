@@ -186,6 +186,17 @@ def test_tbd_settles_neither_payee_nor_rule_nor_part(bank):
     assert ProductTag.objects.get().tag == rent
 
 
+def test_nothing_is_given_to_a_retired_tag(bank):
+    Tag.objects.filter(pk=world.tag(bank.book, "Fun").pk).update(is_active=False)
+    with pytest.raises(ValidationError, match="The tag Fun is retired"):
+        corrections.merge(world.tag(bank.book, "Food"), world.tag(bank.book, "Fun"))
+    document = corrections.take_product_tags(bank.book, b"Product,Tag\nQWXZ TRADERS,fun\n")
+    assert (document["imported"], document["errors"]) == (
+        0, [{"line": 2, "reason": "The tag Fun is retired; choose one in use."}]
+    )  # fmt: skip
+    assert not ProductTag.objects.exists()
+
+
 def test_a_row_of_which_staff_says_that_nobody_knows_is_to_be_told_again(bank):
     take(bank, FIRST)
     one = Transaction.objects.get(narration=SWIGGY)
