@@ -87,6 +87,7 @@ def post(rows, *, user=None, adjust=False, mends=False):
 
 def _post_one(one, user, adjust, mends):
     with transaction.atomic():
+        placing.lock(one.book)  # a correction under way that saw it open ends first, and what is posted has its tag
         one = Transaction.objects.select_for_update().get(pk=one.pk)
         if one.is_posted or any(part.entry_id for part in one.splits.all()):
             return False

@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 
-from expenses import checks, matching, posting, services
-from expenses.models import CreditMatch, Transaction
+from expenses import checks, corrections, matching, placing, posting, rulebook, services
+from expenses.models import CreditMatch, Rule, Transaction
 from ledger import closing, daybook
 from ledger import services as ledger
 from ledger.models import Account, AccountTransfer, Category, LedgerEntry
 from tests import world
+from tests.ledger.test_concurrency import Thread
 
 pytestmark = pytest.mark.django_db
 HEADER = "Date,Narration,Value Date,Debit Amount,Credit Amount,Chq/Ref Number,Closing Balance\n"
@@ -55,6 +56,33 @@ def test_a_guess_is_never_posted(bank):
     assert done.posted == 0
     assert "settle it first" in done.refused[0][1]
     assert not LedgerEntry.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["a rule is kept", "a correction is taken back"])
+def test_what_is_posted_while_it_gets_another_tag_has_that_tag_in_the_day_book(bank, monkeypatch, how):
+    rule = Rule(book=bank.book, text="swiggy", tag=world.tag(bank.book, "Rent"))
+    if how == "a rule is kept":
+        rulebook.keep(rule)
+        rule.tag = world.tag(bank.book, "Food")
+        retag = lambda: rulebook.keep(rule)  # noqa: E731
+    else:
+        done = corrections.correct([row("SWIGGY")], world.tag(bank.book, "Food"))
+        rulebook.keep(rule)
+        retag = lambda: corrections.take_back(done.row)  # noqa: E731
+    write, posters = placing.store, []
+
+    def meanwhile(rows, *args, **fields):
+        if rows and not posters:
+            posters.append(Thread(posting.post, [row("SWIGGY")]))
+            assert posters[0].is_waiting()
+        write(rows, *args, **fields)
+
+    monkeypatch.setattr(placing, "store", meanwhile)
+    retag()
+    assert posters[0].end().posted == 1
+    one = row("SWIGGY")
+    assert (one.entry.subcategory, one.tag.name) == (one.tag.name, "Food" if how == "a rule is kept" else "Rent")
 
 
 def test_taken_back_it_can_be_posted_again(bank):
