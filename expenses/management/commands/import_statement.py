@@ -19,7 +19,7 @@ class Command(LedgerCommand):
         add_book(parser)
         parser.add_argument("--account", required=True, metavar="NAME", help="a bank account, UPI wallet or card")
         parser.add_argument("--layout", metavar="L", help=f"one of {', '.join(LAYOUTS)}")
-        parser.add_argument("--map", metavar="role=Header,…", help="the columns, where no layout fits")
+        parser.add_argument("--map", metavar="role=Header,…", help="the columns by name; remembered for the account")
         parser.add_argument("--dates", choices=["dmy", "mdy", "ymd"], help="the order of the file's dates")
 
     def act(self, **options):
