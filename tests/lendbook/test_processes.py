@@ -17,7 +17,7 @@ from pathlib import Path
 from lendbook import processes
 
 def say(text):
-    print(text, flush=True)
+    os.write(1, f"{{text}}\\n".encode())  # in one go: print writes the line's end by itself, and another's word between
 
 def steady():
     say("steady")
