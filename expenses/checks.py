@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from expenses import links, posting, spent
-from expenses.models import CreditMatch, RejectedRow, Split, Statement, Transaction
+from expenses.models import IS_POSTED, CreditMatch, RejectedRow, Split, Statement, Transaction
 from ledger import daybook, history
 from ledger import services as ledger
 from ledger.faults import STATEMENT, Found
@@ -114,7 +114,7 @@ def _postings(book):
         parts[part.transaction_id].append(part)
     rows = Transaction.objects.filter(book=book).order_by("pk")
     rows = rows.select_related("entry__category", "transfer", "statement")
-    posted = rows.exclude(entry=None, transfer=None) | rows.filter(pk__in=parts)
+    posted = rows.filter(IS_POSTED) | rows.filter(pk__in=parts)
     for one in posted.iterator(chunk_size=2000):
         wrong = _wrong_posting(one, parts[one.pk])
         if wrong:
@@ -158,7 +158,7 @@ def _matches(book):
             message = f"The credit {one.pk} ({one}): the collections that it proves stand no more, or add up no more."
             yield Finding(POSTING, f"match {matches[0].pk}", message, one.statement_id, matches[0])
 
-    doubled = Transaction.objects.filter(book=book, matches__isnull=False).exclude(entry=None, transfer=None)
+    doubled = Transaction.objects.filter(book=book, matches__isnull=False).filter(IS_POSTED)
     for one in doubled.select_related("statement").distinct().order_by("pk"):
         message = f"The credit {one.pk} ({one}) proves a collection and is posted or linked too: it counts twice."
         yield Finding(POSTING, f"transaction {one.pk}", message, one.statement_id, one)

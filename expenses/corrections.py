@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from expenses import placing, posting, rulebook, services, work
-from expenses.models import Correction, ExpenseSettings, PayeeId, ProductTag, Rule, Split, Tag, Transaction
+from expenses.models import IS_POSTED, Correction, ExpenseSettings, PayeeId, ProductTag, Rule, Split, Tag, Transaction
 from expenses.narration import is_own_id
 from ledger import services as ledger
 from lendbook.money import from_paise, to_paise
@@ -272,8 +272,7 @@ def merge(tag, into, *, user=None):
 
 def _posted(book, touched):
     """What Kept.posted says of a book's transactions."""
-    posted = Q(entry__isnull=False) | Q(transfer__isnull=False)
-    return list(Transaction.objects.filter(touched, posted, book=book).values_list("pk", "entry", "transfer"))
+    return list(Transaction.objects.filter(touched, IS_POSTED, book=book).values_list("pk", "entry", "transfer"))
 
 
 def confirm_answers(answers, *, user=None):

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from expenses import categorise, history, learning
-from expenses.models import DEFAULT_TAGS, DecidedBy, ProductTag, Rule, Tag, Transaction
+from expenses.models import DEFAULT_TAGS, IS_POSTED, DecidedBy, ProductTag, Rule, Tag, Transaction
 from expenses.rules import Rule as PureRule
 from expenses.rules import RuleSet
 from ledger import services
@@ -216,7 +216,7 @@ def follows(one):
 def untouched(rows):
     """The debits of a queryset that follow whatever staff changes: not settled by hand, and not posted as they stand."""
     rows = rows.filter(debit_amount__isnull=False, is_confirmed=False).exclude(decided_by="manual")
-    return rows.exclude(Q(is_linked=False) & (Q(entry__isnull=False) | Q(transfer__isnull=False)))
+    return rows.exclude(IS_POSTED, is_linked=False)
 
 
 def lock(book):

@@ -99,7 +99,8 @@ def reconcile(account, first, last):
         alone = list(_alone(lines, account, first, last))
     moved = sum(map(_net, rows), ZERO)
     if bank_closing is not None and bank_opening is None:
-        bank_opening = bank_closing - moved
+        ends = _ends([one for one in rows if one.transaction_date == rows[0].transaction_date])
+        bank_opening = ends[0] if ends and ends[0] != ends[1] else bank_closing - moved
     return Reconciliation(
         first=first,
         last=last,
@@ -136,11 +137,11 @@ def bank_balance(account, date):
     rows, written = Transaction.objects.filter(account=account, transaction_date__lte=date), None
     while (day := _last_day(rows)) is not None:
         of_day = list(rows.filter(transaction_date=day).order_by("id"))
-        ends = day_ends([_link(one) for one in of_day], None)
-        if ends and ends[0] != ends[1]:
-            return from_paise(ends[1])
+        ends = _ends(of_day)
         if ends is None:
             return _as_written(account, of_day)
+        if ends[0] != ends[1]:
+            return ends[1]
         if written is None:
             written = _as_written(account, of_day)
         rows = rows.filter(transaction_date__lt=day)  # it ended where it began: where the day before ended
@@ -155,6 +156,12 @@ def _is_covered(account, day):
 def _last_day(rows):
     told = rows.exclude(closing_balance=None).order_by("-transaction_date")
     return told.values_list("transaction_date", flat=True).first()
+
+
+def _ends(of_day):
+    """(opening, closing) of one day's rows, in whatever order they are; None where they do not follow each other."""
+    ends = day_ends([_link(one) for one in of_day], None)
+    return ends and tuple(map(from_paise, ends))
 
 
 def _link(one):

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from expenses import placing, posting
 from expenses.dashboard import WEEKDAYS
-from expenses.models import DecidedBy, Mode, Split, Statement, Transaction
+from expenses.models import IS_POSTED, DecidedBy, Mode, Split, Statement, Transaction
 from ledger import access
 from ledger.admin.forms import DayField
 from ledger.models import Account
@@ -114,7 +114,7 @@ class SelectionForm(forms.Form):
         if asked.get("tag"):
             rows = rows.filter(_is_tagged(asked["tag"]))
         if asked.get("posted"):
-            rows = rows.filter(_IS_POSTED) if asked["posted"] == "yes" else rows.exclude(_IS_POSTED)
+            rows = rows.filter(IS_POSTED) if asked["posted"] == "yes" else rows.exclude(IS_POSTED)
         if asked.get("posted") == "ready":
             rows = rows.filter(Q(is_confirmed=True) | Q(decided_by__in=posting.SETTLED))
             rows = rows.exclude(tag__shipped_as=posting.TO_BE_TOLD)
@@ -154,7 +154,6 @@ _LOOKUPS = {
     "weekday": "transaction_date__iso_week_day",
     "product": "product",
 }
-_IS_POSTED = Q(entry__isnull=False) | Q(transfer__isnull=False)
 
 
 def read(rows):

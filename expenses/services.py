@@ -17,6 +17,7 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 
 from expenses import links, placing, storing
 from expenses.models import (
+    IS_POSTED,
     DecidedBy,
     PayeeId,
     ProductTag,
@@ -32,8 +33,6 @@ from ledger import services as ledger
 from ledger.models import Account, Job
 from ledger.resources import armed
 from lendbook.money import plain
-
-STATEMENT_KINDS = links.BANK_KINDS
 
 
 @dataclass
@@ -75,7 +74,7 @@ class Report:
 def parse(account, content, *, layout=None, mapping=None, dates=None):
     """Read a statement for an account: by the given layout or mapping, else by the mapping remembered for the account
     where it fits, since a person named it, else by the layout of its header."""
-    if account.kind not in STATEMENT_KINDS:
+    if account.kind not in links.BANK_KINDS:
         raise ValidationError(f"{account} is a cash box; statements belong to a bank account, a UPI wallet or a card.")
     known = None if mapping or layout else StatementMapping.objects.filter(account=account).first()
     if known:
@@ -226,7 +225,7 @@ def undo_statement(statement, *, user=None):
         faults.refuse(statement.book_id, faults.STATEMENT, statement.pk, f"The statement {statement}")
         rows = statement.transactions.all()
         links.leave(rows, user)
-        posted = (rows.filter(entry__isnull=False) | rows.filter(transfer__isnull=False)).count()
+        posted = rows.filter(IS_POSTED).count()
         if posted:
             raise ValidationError(f"{posted} of its rows are posted to the day book; take those back first.")
         count = storing.take_out(statement, user=user)

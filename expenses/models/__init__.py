@@ -24,6 +24,7 @@ from expenses.models.payees import (
 )
 from expenses.models.sums import SpentChange, SpentMonth, SpentPayee, SpentPayeeMonth, SpentWeekday
 from expenses.models.transactions import (
+    IS_POSTED,
     Correction,
     CreditMatch,
     LostLink,
@@ -36,6 +37,7 @@ from expenses.models.transactions import (
 
 __all__ = [
     "DEFAULT_TAGS",
+    "IS_POSTED",
     "PLAIN",
     "TBD",
     "AskedPayee",

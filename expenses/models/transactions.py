@@ -183,6 +183,9 @@ class Transaction(models.Model):
         return self.debit_amount if self.debit_amount is not None else self.credit_amount
 
 
+IS_POSTED = Q(entry__isnull=False) | Q(transfer__isnull=False)  # what Transaction.is_posted says, to filter by
+
+
 class Split(models.Model):
     """A part of a transaction with a tag of its own; the parts of one transaction add up to it."""
 

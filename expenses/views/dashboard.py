@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from expenses import services
+from expenses import links
 from expenses.models import Transaction
 from expenses.overview import Overview, asked_of
 from expenses.selection import SelectionForm
@@ -20,6 +20,6 @@ def dashboard(request, book):
         "form": form,
         "is_empty": not access.visible(Transaction, request.user, book).exists(),
         "seen": Overview(asked_of(form, book), reverse("expenses:transactions", args=(book.slug,))),
-        "accounts": access.visible(Account, request.user, book).filter(kind__in=services.STATEMENT_KINDS),
+        "accounts": access.visible(Account, request.user, book).filter(kind__in=links.BANK_KINDS),
     }
     return page(request, "expenses/dashboard.html", context)

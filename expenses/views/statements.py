@@ -13,7 +13,7 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from expenses import services, uploads
+from expenses import links, services, uploads
 from expenses.models import DecidedBy, Statement, Transaction
 from expenses.selection import totals
 from expenses.statements import StatementError
@@ -56,7 +56,7 @@ class UploadForm(forms.Form):
 
     def __init__(self, *args, book, user, **kwargs):
         super().__init__(*args, label_suffix="", **kwargs)
-        accounts = access.visible(Account, user, book).filter(kind__in=services.STATEMENT_KINDS, is_active=True)
+        accounts = access.visible(Account, user, book).filter(kind__in=links.BANK_KINDS, is_active=True)
         self.fields["account"].queryset = accounts
         self.fields["files"].widget.attrs["accept"] = ".csv,.txt,.xlsx,.xls"
 
