@@ -179,6 +179,19 @@ def test_dates_counted_from_1904_are_read_right():
     book = parts(data)["xl/workbook.xml"].replace(b"<workbookPr/>", b'<workbookPr date1904="1"/>')
     moved = with_parts(with_sheet(data, serial, serial.replace(b"45581", b"44119")), {"xl/workbook.xml": book})
     assert read(moved).terms.start_date == START
+    assert read(moved).uses_1904_dates
+    assert not read(data).uses_1904_dates
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_workbook_of_ours_that_counts_from_1904_says_so(thorough):
+    data = new_workbook()
+    book = parts(data)["xl/workbook.xml"].replace(b"<workbookPr/>", b'<workbookPr date1904="true"/>')
+    serial = cell_of(data, "B10")
+    moved = with_parts(with_sheet(data, serial, serial.replace(b"45581", b"44119")), {"xl/workbook.xml": book})
+    contents = read(moved, thorough=thorough)
+    assert contents.uses_1904_dates
+    assert contents.terms.start_date == START
 
 
 def test_a_workbook_of_something_else_is_no_tracker():

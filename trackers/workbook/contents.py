@@ -34,7 +34,8 @@ class Contents:
     A lender's own workbook has `tracker_id` "", `version` 0 and `baseline` None; otherwise `baseline` maps input cells
     to their values as Lendbook last wrote them (None when the file was read without being thorough). `unreadable` lists
     cells that were left out, `altered` formula cells that do not hold their formula and days that are not where they
-    belong, `foreign_formulas` input cells that hold a formula.
+    belong, `foreign_formulas` input cells that hold a formula. `uses_1904_dates` tells that the file read counts its days
+    from 1904, as Excel for Mac once did: the dates here are right, a serial number written into it is 1462 less.
     """
 
     layout: Layout
@@ -49,6 +50,7 @@ class Contents:
     unreadable: tuple[Refusal, ...] = ()
     altered: tuple[Refusal, ...] = ()
     foreign_formulas: tuple[str, ...] = ()
+    uses_1904_dates: bool = False
 
     @cached_property
     def terms(self) -> Terms:

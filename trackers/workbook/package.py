@@ -196,7 +196,7 @@ class Package:
     def counts_from_1904(self) -> bool:
         """Whether dates are counted from 1904, as old Macintosh workbooks do."""
         properties = self._workbook.find(f"{{{MAIN}}}workbookPr")
-        return properties is not None and properties.get("date1904") in ("1", "true")
+        return properties is not None and properties.get("date1904", "").strip() in ("1", "true")
 
     @cached_property
     def strings(self) -> list[str]:

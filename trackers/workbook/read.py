@@ -157,6 +157,7 @@ def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden:
         baseline=hidden.baseline or None,
         unreadable=tuple(unreadable),
         foreign_formulas=tuple(with_formula),
+        uses_1904_dates=package.counts_from_1904,
     )
 
 
@@ -345,6 +346,7 @@ def _lenient_contents(cells: Cells, layout: Layout, package: Package) -> Content
         days=days,
         last_day=max(last_day, *days, 1),
         unreadable=tuple(unreadable),
+        uses_1904_dates=package.counts_from_1904,
     )
 
 
