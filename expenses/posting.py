@@ -196,11 +196,11 @@ def unpost(rows, *, user=None, mends=False):
 
 
 def take_back(row, user):
-    """Bin an entry or transfer; on a closed day reverse it. What is gone already stays so."""
+    """Bin an entry or transfer; of a closed day, reverse it on the first open one. What is gone already stays so."""
     if row.deleted_at or row.reversed_at:
         return
     if row.book.is_closed_on(row.date):
-        ledger.reverse(row, user=user, reason="Taken back")
+        ledger.reverse(row, date=row.date, user=user, reason="Taken back")
     else:
         ledger.delete(row, user=user)
 

@@ -16,7 +16,8 @@ from ledger.faults import DAYS, Found
 from ledger.models import Account, Book, Category
 from lendbook.money import ZERO, from_paise, rupees, to_paise
 
-KINDS = ("day differs", "balance differs", "account differs", "account month differs", "foreign account")
+APART = "correction apart"
+KINDS = ("day differs", "balance differs", "account differs", "account month differs", "foreign account", APART)
 _SIGNED = "SUM(CASE WHEN reversal_of_id IS NULL THEN amount ELSE -amount END)"
 
 
@@ -36,6 +37,7 @@ def _of_days(book):
     yield from _days(book, sums)
     yield from _accounts(book, sums)
     yield from _foreign(book)
+    yield from _apart(book)
 
 
 class _Sums:
@@ -197,6 +199,33 @@ def _foreign(book):
             text = f"The {what} {pk} of {_shown(on)} names an {of} of another book."
             remedy = f"mend_history --book {book.slug} --restore"
             yield _found(book, "foreign account", f"{what} {pk} {column}", text, on, on, remedy=remedy, order=1)
+
+
+def _apart(book):
+    """Corrections of closed days whose two halves do not stand together: on the days between, money counts twice or not
+    at all. One that belongs to a later day than its other half stands there, and none may stand before it.
+
+    Rows know since this check was made what they correct. Corrections of an earlier version, which took the old amount
+    back on the day the correction was typed, do not: their days were shown, counted and signed as they are, so nothing
+    is found there and nothing is moved; from the later of the two days on they are right.
+    """
+    for table, what in (("ledgerentry", "entry"), ("accounttransfer", "transfer")):
+        rows = _rows(
+            f"""SELECT CAST(m.date AS text), CAST(b.date AS text), CAST(was.date AS text), m.id, was.id FROM ledger_{table} m
+                JOIN ledger_{table} was ON was.id = m.corrects_id
+                LEFT JOIN ledger_{table} b ON b.reversal_of_id = was.id AND b.deleted_at IS NULL
+                WHERE m.book_id = %s AND m.deleted_at IS NULL AND (
+                  (b.id IS NULL AND m.reversed_at IS NULL) OR m.date < b.date
+                  OR (m.adjusts_date IS NOT NULL AND m.date <> b.date))
+                ORDER BY m.id""",
+            book,
+        )
+        for on, back, was_on, pk, was in rows:
+            taken_back = f"is taken back on {_shown(back)}" if back else "is not taken back"
+            text = f"The {what} {pk} of {_shown(on)} corrects {was} of {_shown(was_on)}, which {taken_back}."
+            first, last = min(on, back or on), max(on, back or on)
+            remedy = f"mend_history --book {book.slug} --restore"
+            yield _found(book, APART, f"{what} {pk}", text, first, last, remedy=remedy, order=1)
 
 
 # ------------------------------------------------------------------------------------------------ words

@@ -221,7 +221,7 @@ def _new_entry(change, rule, part, amount, mode, account_for):
 
 def _take_back(entry, user, adjust):
     if adjust and entry.book.is_closed_on(entry.date):
-        ledger.reverse(entry, user=user, reason="Corrected")
+        ledger.reverse(entry, date=entry.date, user=user, reason="Corrected")  # on the day of what takes its place
     else:
         ledger.delete(entry, user=user)
 

@@ -26,6 +26,7 @@ from ledger.admin.forms import (
 from ledger.exports import XLSX_ROWS, export_response
 from ledger.models import Account, AccountTransfer, Category, LedgerEntry
 from ledger.selection import COUNTED_UNASKED
+from ledger.services import adjusting
 from lendbook.money import rupees
 from lendbook.templatetags import rupees as signs
 
@@ -230,6 +231,7 @@ class MovementAdmin(BookAdmin):
             "origin": obj and origins.origin_of(obj),
             "origin_address": obj and self._origin_address(obj),
             "reversal": obj and obj.reversals.filter(deleted_at=None).first(),
+            "halves": obj and self._halves(obj),
             "reversal_form": ReversalForm(label_suffix=""),
             "show_save_and_continue": False,
         }
@@ -239,6 +241,17 @@ class MovementAdmin(BookAdmin):
     def _origin_address(row):
         address = origins.origin_of(row).address
         return address and address(row)
+
+    def _halves(self, row):
+        """Of a correction of a closed day, whichever of its three rows is looked at: what was, its reversal (`back`),
+        and what stands in its place (`now`). None for a row that is none of them."""
+        of = row.reversal_of if row.reversal_of_id else row
+        now = of.corrections.filter(deleted_at=None).first() or (of if of.corrects_id else None)
+        back = now and adjusting.other_half(now)
+        if not back:
+            return None
+        words = {"was_words": self.in_words(now.corrects), "now_words": self.in_words(now)}
+        return {"was": now.corrects, "back": back, "now": now, **words}
 
     def response_add(self, request, obj, post_url_continue=None):
         self._tell(request, "Posted", obj)
@@ -253,6 +266,10 @@ class MovementAdmin(BookAdmin):
     def _tell(self, request, what, row):
         adjusts = f", adjusting {row.adjusts_date:%d-%m-%Y}" if row.adjusts_date else ""
         text = format_html('{} <a href="{}">{}</a>{}.', what, self._address(row), self.in_words(row), adjusts)
+        back = adjusting.other_half(row)
+        if back is not None:
+            was = format_html('<a href="{}">{}</a>', self._address(row.corrects), self.in_words(row.corrects))
+            text = format_html("{} It takes the place of {}, taken back on {}.", text, was, f"{back.date:%d-%m-%Y}")
         self.message_user(request, text, messages.SUCCESS)
 
     # -------------------------------------------------------------------------------------------- taking back
@@ -292,7 +309,8 @@ class MovementAdmin(BookAdmin):
             return HttpResponseRedirect(self._address(self.get_object(request, str(pk))))
 
         def act(row, user):
-            return services.reverse(row, user=user, date=form.cleaned_data["date"], reason=form.cleaned_data["reason"])
+            on = form.cleaned_data["date"] or services.today_or_its_own(row)
+            return services.reverse(row, date=on, user=user, reason=form.cleaned_data["reason"])
 
         return self._take_back(request, pk, act, "Reversed by")
 
@@ -334,7 +352,10 @@ class MovementAdmin(BookAdmin):
 
     @admin.action(description="Reverse", permissions=["post"])
     def reverse_selected(self, request, queryset):
-        self._each(request, queryset, services.reverse, "reversed")
+        def act(row, user):
+            return services.reverse(row, date=services.today_or_its_own(row), user=user)
+
+        self._each(request, queryset, act, "reversed")
 
     def _each(self, request, queryset, act, done):
         """Each row by itself: what is refused stays as it was and is named, the rest is done."""

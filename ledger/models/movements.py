@@ -32,10 +32,25 @@ class Movement(MovesDays):
     reversal_of = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="reversals", editable=False
     )
+    corrects = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="corrections",
+        editable=False,
+        db_index=False,
+        help_text="The one of a closed day whose place this takes; its reversal is the other half of the correction.",
+    )
     version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         abstract = True
+
+
+def _corrections_index(name):
+    """Corrections are few among a million rows."""
+    return models.Index(fields=["corrects"], name=f"{name}_corrects", condition=Q(corrects__isnull=False))
 
 
 def movement_constraints(name):
@@ -111,6 +126,7 @@ class LedgerEntry(Movement):
                 condition=~Q(source_ref=""),
             ),
             models.Index(fields=["job"], name="entry_job", condition=Q(job__isnull=False)),
+            _corrections_index("entry"),
         ]
 
     def __str__(self):
@@ -135,7 +151,10 @@ class AccountTransfer(Movement):
                 violation_error_message="A transfer needs two different accounts.",
             ),
         ]
-        indexes = [models.Index(fields=["book", "date", "id"], name="transfer_book_date")]
+        indexes = [
+            models.Index(fields=["book", "date", "id"], name="transfer_book_date"),
+            _corrections_index("transfer"),
+        ]
 
     def __str__(self):
         return f"{self.date:%d-%m-%Y} {self.from_account} → {self.to_account} {rupees(self.amount)}"

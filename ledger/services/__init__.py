@@ -17,6 +17,7 @@ from ledger.services.movements import (
     reverse,
     save,
     says,
+    today_or_its_own,
     transfer,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "save",
     "says",
     "set_member",
+    "today_or_its_own",
     "transfer",
     "undo_entries",
 ]

@@ -12,8 +12,9 @@ from simple_history.utils import bulk_create_with_history
 
 from ledger import daybook, faults, followers
 from ledger.models import Account, Category, LedgerEntry, PaymentMode
+from ledger.services.adjusting import open_date
 from ledger.services.checks import check
-from ledger.services.movements import edit, open_date, reversal_of
+from ledger.services.movements import edit, reversal_of
 
 
 @dataclass
@@ -99,7 +100,7 @@ def undo_entries(*, book, job, user=None):
             entry.book = book
             (to_reverse if book.is_closed_on(entry.date) else to_bin).append(entry)
         faults.refuse_days(book.pk, {entry.date for entry in to_reverse})
-        backs = [reversal_of(entry, user, None, "Import undone.") for entry in to_reverse]
+        backs = [reversal_of(entry, entry.date, user, "Import undone.") for entry in to_reverse]
         for batch in _batches(backs):
             bulk_create_with_history(batch, LedgerEntry, default_user=user, default_change_reason="Import undone")
         for entries, name in ((to_bin, "deleted_at"), (to_reverse, "reversed_at")):

@@ -1,13 +1,13 @@
 """One entry or transfer: posted, corrected, binned, restored, reversed."""
 
-from datetime import timedelta
-
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from ledger import daybook, followers
 from ledger.models import AccountTransfer, LedgerEntry, PaymentMode
+from ledger.services import adjusting
+from ledger.services.adjusting import first_open, open_date
 from ledger.services.books import account_for_mode
 from ledger.services.checks import check, clean_text
 
@@ -78,12 +78,12 @@ def transfer(
     return _post(AccountTransfer, book, values, source, source_ref, user, adjust, allow_future)
 
 
-def _post(model, book, values, source, source_ref, user, adjust, allow_future):
+def _post(model, book, values, source, source_ref, user, adjust, allow_future, corrects=None):
     with transaction.atomic():
         book = daybook.share_book(book.pk) if adjust else book  # the first open day must not move under us
         existing = _live(model, book, source, source_ref)
         if existing is None:
-            row = model(book=book, source=source, source_ref=source_ref, created_by=user, **values)
+            row = model(book=book, source=source, source_ref=source_ref, created_by=user, corrects=corrects, **values)
             open_date(row, adjust)
             check(row, allow_future=allow_future)
             try:
@@ -107,8 +107,8 @@ def edit(row, *, user=None, version=None, adjust=False, allow_future=False, **va
 
     An adjustment counts as unchanged by what it was before it was moved to an open day, so the same submission again
     changes nothing. `version` is the one the editor read: EditedMeanwhile if somebody saved since. A figure of a
-    closed day (the day left or the day entered) would change: ClosedDay, or with `adjust` a reversal and a new row on
-    the first open day.
+    closed day (the day left or the day entered) would change: ClosedDay, or with `adjust` a reversal on the first open
+    day and a new row on the same day, or on its own where that is open.
     """
     with transaction.atomic():
         row = _locked(row)
@@ -122,20 +122,31 @@ def edit(row, *, user=None, version=None, adjust=False, allow_future=False, **va
         if adjust:
             row.book = daybook.share_book(row.book_id)
         if adjust and row.book.is_closed_on(row.date) and not changes.keys() <= _NO_FIGURE:
-            reverse(row, user=user, reason="Corrected")
-            anew = {**_as_submitted(row), **changes}
-            if isinstance(row, LedgerEntry):
-                anew["job"] = row.job  # what corrects an import's entry is undone with it
-            book = anew.pop("book", row.book)
-            return _post(type(row), book, anew, row.source, row.source_ref, user, True, allow_future)
+            return _correct_closed(row, changes, user, allow_future)
         for name, value in changes.items():
             setattr(row, name, value)
-        open_date(row, adjust)
+        if "book" in changes:
+            row.corrects = None  # its other half stays behind, as an ordinary reversal
+        if "date" in changes and (row.adjusts_date or row.corrects_id):
+            adjusting.place_anew(row, adjust)
+        else:
+            open_date(row, adjust)
         check(row, allow_future=allow_future or "date" not in changes)
         row.version += 1
         _save_unless_taken(row, user, "", f"{row.book} holds the same submission already.")
         followers.tell([row], user)
         return row
+
+
+def _correct_closed(row, changes, user, allow_future):
+    """Take a row of a closed day back on the first open day and post it as it should be; returns what stands now."""
+    reverse(row, date=row.date, user=user, reason="Corrected")
+    anew = {**_as_submitted(row), **changes}
+    if isinstance(row, LedgerEntry):
+        anew["job"] = row.job  # what corrects an import's entry is undone with it
+    book = anew.pop("book", row.book)
+    corrects = row if book.pk == row.book_id else None
+    return _post(type(row), book, anew, row.source, row.source_ref, user, True, allow_future, corrects)
 
 
 # What may be put right on a closed day too: no figure depends on it.
@@ -162,7 +173,7 @@ def _stands(row, name, value):
     if value == getattr(row, name):
         return True
     if row.adjusts_date and name == "narration":
-        return _adjusting(row.adjusts_date, value) == row.narration
+        return adjusting.adjusting(row.adjusts_date, value) == row.narration
     return name == "date" and value == row.adjusts_date
 
 
@@ -170,7 +181,7 @@ def _as_submitted(row):
     """{field: value} of a row; of an adjustment, what it was before it was moved to an open day."""
     values = {name: getattr(row, name) for name in _editable(row)}
     if row.adjusts_date:
-        values |= {"date": row.adjusts_date, "narration": _own_narration(row)}
+        values |= {"date": row.adjusts_date, "narration": adjusting.own_narration(row)}
     return values
 
 
@@ -203,6 +214,8 @@ def delete(row, *, user=None):
             return row
         if row.reversed_at:
             raise ValidationError("It was reversed; put the reversal into the bin first.", code="reversed")
+        if row.reversal_of_id:
+            adjusting.refuse_standing_twice(row)
         row.deleted_at = timezone.now()
         row.version += 1
         save(row, user, "Binned")
@@ -225,6 +238,7 @@ def restore(row, *, user=None):
             raise ValidationError(
                 "The entry that this reverses was changed or binned since; reverse it anew.", code="changed"
             )
+        adjusting.refuse_coming_back(row)
         row.deleted_at = None
         row.version += 1
         check(row, allow_future=True)
@@ -241,10 +255,12 @@ def _still_reverses(row):
     return original.deleted_at is None and all(getattr(row, name) == getattr(original, name) for name in figures)
 
 
-def reverse(row, *, user=None, date=None, reason=""):
+def reverse(row, *, date, user=None, reason=""):
     """Post the reversal of an entry or transfer and return it: the same amount, counting against its category.
 
-    Dated `date`, else today, but never on a closed day: then the first open one. A second call returns the reversal.
+    It counts from `date` on, but never on a closed day: then from the first open one. A correction gives the date of
+    the row itself; a person who reverses chooses, and `today_or_its_own` where he did not. A second call returns the
+    reversal.
     """
     with transaction.atomic():
         row = _locked(row)
@@ -253,15 +269,20 @@ def reverse(row, *, user=None, date=None, reason=""):
         if row.deleted_at or row.reversal_of_id:
             raise ValidationError("Only a posted entry that is no reversal itself can be reversed.", code="settled")
         row.book = daybook.share_book(row.book_id)
-        back = reversal_of(row, user, date, reason)
+        back = reversal_of(row, date, user, reason)
         check(back, allow_future=True, settled=True)
         save(back, user, reason or "Reversed")
         _mark_reversed(row, timezone.now(), user)
         return back
 
 
-def reversal_of(row, user, date, reason):
-    """The reversal of a row, not saved yet."""
+def today_or_its_own(row):
+    """The date of a reversal for which nobody chose one: today, or the row's own where that is later."""
+    return max(row.book.today(), row.date)
+
+
+def reversal_of(row, date, user, reason):
+    """The reversal of a row, not saved yet; on `date`, or on the first open day where that is closed."""
     back = type(row)(
         book=row.book,
         reversal_of=row,
@@ -271,7 +292,7 @@ def reversal_of(row, user, date, reason):
         adjusts_date=row.date if row.book.is_closed_on(row.date) else None,
         **{name: getattr(row, name) for name in _editable(row)},
     )
-    back.date = first_open(row.book, date or max(row.book.today(), row.date))
+    back.date = first_open(row.book, date)
     back.narration = clean_text(f"Reversal of {row.date:%d-%m-%Y}. {reason} {row.narration}")[:500]
     return back
 
@@ -281,30 +302,6 @@ def _mark_reversed(row, moment, user):
     row.version += 1
     _save_unless_taken(row, user, "", "The same was posted again meanwhile, so the reversal stays.")
     followers.tell([row], user)
-
-
-def first_open(book, date):
-    """`date`, or the first open day after it where it is closed."""
-    return book.closed_through + timedelta(days=1) if book.is_closed_on(date) else date
-
-
-def open_date(row, adjust):
-    """With `adjust`, move a row that falls on a closed day to the first open day and note where it belongs."""
-    if adjust and row.book.is_closed_on(row.date):
-        narration = _own_narration(row)
-        row.adjusts_date = row.date
-        row.date = first_open(row.book, row.date)
-        row.narration = _adjusting(row.adjusts_date, narration)
-
-
-def _own_narration(row):
-    prefix = _adjusting(row.adjusts_date, "") if row.adjusts_date else ""
-    return row.narration.removeprefix(prefix).strip()
-
-
-def _adjusting(date, narration):
-    """The narration of an adjustment: it names the closed day that it mends."""
-    return f"Adjustment for {date:%d-%m-%Y}. {clean_text(narration)}".strip()[:500]
 
 
 def _save_unless_taken(row, user, reason, message):

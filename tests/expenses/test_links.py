@@ -54,7 +54,7 @@ def bin_it(entry):
 
 
 def reverse_it(entry):
-    ledger.reverse(entry)
+    ledger.reverse(entry, date=entry.date)
 
 
 def change_its_amount(entry):
@@ -89,7 +89,7 @@ def test_with_the_entry_the_link_comes_back_and_a_second_time_changes_nothing(ba
             ledger.restore(LedgerEntry.objects.get(pk=entry.pk))
         assert is_linked()
         assert not LostLink.objects.exists()
-    back = ledger.reverse(LedgerEntry.objects.get(pk=entry.pk))
+    back = ledger.reverse(LedgerEntry.objects.get(pk=entry.pk), date=entry.date)
     assert not is_linked()
     ledger.delete(back)
     assert is_linked()

@@ -80,7 +80,7 @@ class ACorrection(Path):
 class AReversal(Path):
     def work(self, n):
         entry = world.post(self.book, "2024-01-05", source="staff", source_ref=f"wrong-{n}")
-        services.reverse(entry)
+        services.reverse(entry, date=entry.date)
 
     def traces(self, n):
         entry = LedgerEntry.objects.filter(source_ref=f"wrong-{n}", reversal_of=None).first()

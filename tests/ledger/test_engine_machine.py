@@ -132,7 +132,7 @@ class Books(BothBooks):
         if refused or not moved:
             return
         if closed_before:  # with adjust: reversed, and posted anew on an open day
-            self._reversed(slug, row, plain, max(TODAY, plain.date))
+            self._reversed(slug, row, plain, plain.date)
             on = moved.pop("date", plain.adjusts or plain.date)
             fresh = PlainEntry(**{**vars(plain), **moved, "is_reversed": False})
             fresh.date, fresh.adjusts = book.first_open(on), on if book.is_closed(on) else None
@@ -292,7 +292,7 @@ class Books(BothBooks):
         for pk, plain in list(self.plain[slug].entries.items()):
             if plain.job == batch and not plain.deleted and not plain.is_reversed:
                 if self.plain[slug].is_closed(plain.date):
-                    self._reversed(slug, LedgerEntry.objects.get(pk=pk), plain, max(TODAY, plain.date))
+                    self._reversed(slug, LedgerEntry.objects.get(pk=pk), plain, plain.date)
                 else:
                     plain.deleted = True
 

@@ -282,7 +282,7 @@ def test_an_entry_of_a_closed_day_is_corrected_on_the_first_open_one(ravi, peopl
 def test_what_is_binned_reversed_or_a_reversal_is_shown_but_not_edited(ravi, people):
     binned, reversed_ = world.post(people.main, "2024-01-15"), world.post(people.main, "2024-01-15")
     services.delete(binned)
-    reversal = services.reverse(reversed_)
+    reversal = services.reverse(reversed_, date=reversed_.date)
     for row in (binned, reversed_, reversal):
         row.refresh_from_db()
         page = ravi.get(page_of(row))
@@ -298,7 +298,7 @@ def test_what_was_made_elsewhere_is_corrected_there(ravi, people):
     assert "correct it where it was made" in page
     assert f"/books/{people.main.slug}/trackers/7/" in page
     assert ravi.post(page_of(entry), correction(entry, amount="7")).status_code == 403
-    reversal = services.reverse(entry)
+    reversal = services.reverse(entry, date=entry.date)
     for row in (entry, reversal):
         assert {ravi.post(page_of(row, name)).status_code for name in ("bin", "restore", "reverse")} == {403}
     ravi.post(LIST, {"action": "bin_selected", "_selected_action": [entry.pk, reversal.pk]})

@@ -69,7 +69,7 @@ def test_the_entries_of_one_import_are_shown_to_those_who_see_it(ravi, people, e
 
 def test_standing_binned_reversed_and_adjusting_entries_are_told_apart(ravi, people, entries):
     services.delete(entries["tea"])
-    services.reverse(entries["rent"])
+    services.reverse(entries["rent"], date=date(2024, 1, 20))
     closing.close_day(people.main, date(2024, 1, 20))
     world.post(people.main, "2024-01-03", narration="late", adjust=True)
     assert shown(ravi, state="bin") == {"tea"}

@@ -10,6 +10,7 @@ from ledger import closing, daybook
 from ledger.models import LedgerEntry
 from tests import world
 from tests.ledger.pages import LIST, page_of
+from tests.ledger.test_entry_pages import correction
 
 pytestmark = pytest.mark.django_db
 
@@ -95,3 +96,26 @@ def test_rows_of_another_book_are_out_of_reach_of_bulk_actions(ravi, people):
         ravi.post(LIST, {"action": action, "_selected_action": [foreign.pk], "_book": people.other.slug})
     foreign.refresh_from_db()
     assert (foreign.deleted_at, foreign.reversed_at) == (None, None)
+
+
+def test_a_corrections_pages_and_message_name_both_halves_with_their_days(ravi, people):
+    was = world.post(people.main, "2024-01-15", source="staff", source_ref="one")
+    closing.close_day(people.main, date(2024, 1, 20))
+    sent = correction(was, amount="300") | {"_adjust": "2024-01-15"}
+    said = ravi.post(page_of(was), sent, follow=True).content.decode()
+    assert "21-01-2024 · Collection 300.00 · Cash</a>, adjusting 15-01-2024." in said
+    assert "It takes the place of" in said
+    assert "15-01-2024 · Collection 500.00 · Cash</a>, taken back on 21-01-2024." in said
+    rows = LedgerEntry.objects.all()
+    assert {row.date for row in rows.exclude(pk=was.pk)} == {date(2024, 1, 21)}
+    for row in rows:
+        shown = " ".join(ravi.get(page_of(row)).content.decode().split())
+        assert "was corrected after its day was closed" in shown
+        assert shown.count("15-01-2024 · Collection 500.00 · Cash") >= 1
+        assert shown.count("21-01-2024 · Collection 300.00 · Cash") >= 1
+
+
+def test_a_row_that_was_only_reversed_speaks_of_no_correction(ravi, people):
+    entry = world.post(people.main, "2024-01-15")
+    ravi.post(page_of(entry, "reverse"), {"date": "17-01-2024"})
+    assert "was corrected after" not in ravi.get(page_of(entry)).content.decode()

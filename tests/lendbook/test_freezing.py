@@ -61,7 +61,7 @@ def test_nothing_is_posted_changed_or_taken_back_on_a_frozen_day(frozen_day):
     refused(services.edit, other_day, date=D3)
     refused(services.delete, entry)
     refused(services.restore, binned)
-    refused(services.reverse, entry)
+    refused(services.reverse, entry, date=entry.date)
     refused(
         services.transfer, book=books.main, date=D3, from_account=books.cash, to_account=books.bank, amount=Decimal(1)
     )

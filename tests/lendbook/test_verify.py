@@ -172,7 +172,8 @@ def posting_lost(books):
 
 def later_part_lost(books):
     trackers.record_payment(books.john, 2, paid=Decimal(70), add=True)
-    services.reverse(LedgerEntry.objects.get(source_ref=f"{books.john.pk}:2:paid:2"))
+    part = LedgerEntry.objects.get(source_ref=f"{books.john.pk}:2:paid:2")
+    services.reverse(part, date=part.date)
 
 
 def statement_counts(books):

@@ -1,5 +1,6 @@
 """Payments come back from a file: all rows or none, nothing twice, and undone whole."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -94,6 +95,19 @@ def test_a_closed_day_is_refused_or_adjusted(cast, tmp_path):
     line = f"{cast.trackers[0].filename},1,,500,,"
     assert "is closed" in report(cast, tmp_path, [line]).errors[0]["reason"]
     assert report(cast, tmp_path, [line], adjust=True).imported == 1
+
+
+def test_a_payment_of_a_closed_day_is_corrected_within_one_day(cast):
+    """What is taken back and what takes its place, in one part or several, count from the first open day on."""
+    tracker, first_open = cast.trackers[0], pages.DAY + timedelta(days=1)
+    services.record_payment(tracker, 1, paid=Decimal(500), user=cast.ravi)
+    services.record_payment(tracker, 1, paid=Decimal(70), user=cast.ravi, add=True)
+    closing.close_day(cast.main, pages.DAY, user=cast.ravi)
+    services.record_payment(tracker, 1, paid=Decimal(300), user=cast.ravi, adjust=True)
+    day = daybook.day_book_on(cast.main, first_open)
+    assert (day.total_received, daybook.day_book_on(cast.main, cast.main.today()).total_received) == (-270, 0)
+    services.record_payment(tracker, 1, paid=Decimal(0), user=cast.ravi, adjust=True)
+    assert daybook.day_book_on(cast.main, first_open).total_received == -570
 
 
 def test_the_wizard_takes_the_offline_sheet_back_and_undoes_it(

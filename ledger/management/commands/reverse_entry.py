@@ -13,7 +13,9 @@ class Command(LedgerCommand):
     def add_options(self, parser):
         parser.add_argument("entry", type=int, metavar="ENTRY", help="the entry's number")
         add_book(parser, required=False)
-        parser.add_argument("--date", metavar="D")
+        parser.add_argument(
+            "--date", metavar="D", help="from when it counts; without it today, or the entry's own later day"
+        )
         parser.add_argument("--reason", default="")
         add_user(parser)
 
@@ -30,7 +32,7 @@ class Command(LedgerCommand):
             raise Refused(f"Entry {entry.pk} comes from a {made.name.lower()}; correct it there, so that both agree.")
         back = services.reverse(
             entry,
-            date=options["date"] and parse_date(options["date"]),
+            date=parse_date(options["date"]) if options["date"] else services.today_or_its_own(entry),
             reason=options["reason"],
             user=find_user(options["user"], entry.book, access.POST),
         )
