@@ -15,6 +15,7 @@ from ledger.models import (
     AccountTransfer,
     Book,
     BookMember,
+    Category,
     LedgerEntry,
     PaymentModeAccount,
     Role,
@@ -47,6 +48,16 @@ def save_category(category, *, user=None):
     if was is not None and was.direction != category.direction:
         _tell_of_entries(category, user)
     return category
+
+
+@transaction.atomic
+def accept_natures(book: Book, *, user=None) -> int:
+    """Take the guessed natures of the book's categories for told; returns how many there were."""
+    guessed = list(Category.objects.select_for_update(no_key=True).filter(book=book, nature_is_guessed=True))
+    for category in guessed:
+        category.nature_is_guessed = False
+        services.save(category, user, "Nature accepted")
+    return len(guessed)
 
 
 def _tell_of_entries(category, user):

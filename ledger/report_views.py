@@ -2,7 +2,7 @@
 
 dc_ledger_entries: every entry that is not in the bin; a reversal's amount is negative, so sums agree with the day
 book. dc_day_book and dc_day_book_details: the stored days; `pending` says that the worker has still to compute the
-day. `parent_membership_id` is the book's id.
+day. `parent_membership_id` is the book's id; `nature` says what a category is in the accounts (ledger.natures).
 
 Amounts are exact: numeric(20,2) on PostgreSQL; on SQLite, which has no exact decimal, text with two places ("-12.50").
 To sum those there: SUM(CAST(REPLACE(amount, '.', '') AS INTEGER)) gives whole paise.
@@ -100,7 +100,7 @@ def _queries(vendor):
     return {
         "dc_ledger_entries": f"""
             SELECT e.id, e.book_id AS parent_membership_id, b.slug AS book, e.date, a.name AS account,
-              a.kind AS account_kind, c.name AS category, e.subcategory, c.direction, {kind} AS transaction_type,
+              a.kind AS account_kind, c.name AS category, e.subcategory, c.direction, c.nature, {kind} AS transaction_type,
               {money(signed, "amount")}, e.payment_mode, e.narration, e.reference, e.source, e.source_ref,
               e.reversal_of_id, e.adjusts_date, e.created_by_id, e.created_at
             FROM ledger_ledgerentry e
@@ -116,7 +116,7 @@ def _queries(vendor):
             FROM ledger_daybook d JOIN ledger_book b ON b.id = d.book_id""",
         "dc_day_book_details": f"""
             SELECT t.id, t.day_book_id, d.book_id AS parent_membership_id, b.slug AS book, d.date,
-              t.transaction_type, c.name AS category, t.subcategory, {money("t.amount", "amount")},
+              t.transaction_type, c.name AS category, c.nature, t.subcategory, {money("t.amount", "amount")},
               t.transaction_count, {pending} AS pending
             FROM ledger_daybookdetail t
             JOIN ledger_daybook d ON d.id = t.day_book_id

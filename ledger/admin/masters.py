@@ -2,10 +2,11 @@
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
 from django.http import HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html
 
 from ledger import access, daybook, masters, services
@@ -80,7 +81,11 @@ class CategoryForm(BookForm):
     name = LineField(max_length=80)
 
     class Meta:
-        help_texts = {"direction": "Changing it moves every day on which the category was used."}
+        help_texts = {
+            "direction": "Changing it moves every day on which the category was used.",
+            "nature": "What the money is in the accounts: loans given and collected are neither cost nor income, "
+            "capital and drawings are the owners’ own, moved money only changes its pocket.",
+        }
         labels = {"is_active": "In use"}
 
 
@@ -88,11 +93,38 @@ class CategoryForm(BookForm):
 class CategoryAdmin(MasterAdmin):
     form = CategoryForm
     may_see = (access.READ,)
-    list_display = ("name", "direction", "in_use")
+    list_display = ("name", "direction", "told_nature", "in_use")
     sortable_by = ()
-    asked = ("name", "direction", "is_active")
+    asked = ("name", "direction", "nature", "is_active")
+    change_list_template = "admin/ledger/category_list.html"
+
+    @admin.display(description="Nature", ordering=None)
+    def told_nature(self, row):
+        if not row.nature_is_guessed:
+            return row.get_nature_display()
+        return format_html('{} <span class="chip act">Guessed</span>', row.get_nature_display())
+
+    def get_urls(self):
+        told = path("natures-told/", self.admin_site.admin_view(self.natures_told), name="ledger_category_natures_told")
+        return [told, *super().get_urls()]
+
+    def natures_told(self, request):
+        """One press for all: the natures that were guessed are right as they stand."""
+        book = self.book_of(request)
+        if request.method != "POST" or not self.has_change_permission(request):
+            raise PermissionDenied
+        count = masters.accept_natures(book, user=request.user)
+        self.message_user(request, f"{count} nature{'' if count == 1 else 's'} accepted.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:ledger_category_changelist"))
+
+    def changelist_view(self, request, extra_context=None):
+        book = self.book_of(request)
+        guessed = access.visible(Category, request.user, book).filter(nature_is_guessed=True).count() if book else 0
+        more = {"guessed": guessed, "may_change": self.has_change_permission(request)}
+        return super().changelist_view(request, {**more, **(extra_context or {})})
 
     def save_row(self, request, row, form, change):
+        row.nature_is_guessed = False
         masters.save_category(row, user=request.user)
 
 

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.models.functions import Left
 from django.urls import reverse
 
-from ledger import faults, services
+from ledger import faults, natures, services
 from ledger.daybook import ClosedDay
 from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer
 from ledger.models import Account, Category, LedgerEntry
@@ -179,7 +179,11 @@ class EntryImporter(Importer):
 
     def _make(self, name, direction):
         """A category that is saved when its first entry is posted."""
-        made = Category(book=self.book, name=name, direction=direction)
+        nature, is_known = natures.guess(name, direction)
+        made = Category(book=self.book, name=name, direction=direction, nature=nature, nature_is_guessed=not is_known)
+        if not is_known:
+            taken = f"The new category '{name}' is taken for {nature.label.lower()} by its direction; look at its page."
+            self.note = " ".join(filter(None, (self.note, taken)))
         made.full_clean(validate_constraints=False)
         self.categories[name.casefold()] = made
         self.made.add(name)

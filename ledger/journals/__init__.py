@@ -1,5 +1,9 @@
 """A book as a journal for other accounting programs: hledger, Beancount, Tally.
 
+Where a category stands follows its nature: income and cost under income and expenses, loans on assets:loans (given and
+collected on one account, so that its balance is what is still out), capital on equity:capital and its subcategory,
+drawings on equity:drawings, moved money on assets:moved.
+
 `read` makes a Journal of one moment of the book; the formats beside this file are pure and turn it into text.
 """
 
@@ -10,13 +14,14 @@ from itertools import groupby, zip_longest
 from operator import attrgetter
 
 from django.core.exceptions import ValidationError
-from django.db.models import Min
+from django.db.models import Min, Sum
 
 from ledger import daybook, days
 from ledger.dates import LAST_DATE
 from ledger.journals import beancount, hledger, tally
 from ledger.journals.journal import Journal, JournalDay, Kind, Ledger, Voucher
-from ledger.models import Account, AccountDay, AccountTransfer, DayBookDetail, Direction, LedgerEntry, TallyName
+from ledger.models import Account, AccountDay, AccountTransfer, DayBookDetail, Direction, LedgerEntry, Nature, TallyName
+from ledger.natures import OF_THE_YEAR
 from lendbook.money import ZERO
 
 # format -> (writes a Journal as pieces of text, how its file's name ends)
@@ -53,27 +58,54 @@ def read(book, first=None, last=None):
         }
         before = days.moved_before(book.pk, first)
         balances = {pk: account.opening_balance + before.get(pk, ZERO) for pk, account in accounts.items()}
+        carried = _carried(book, first, called)
         categories = {
-            (pk, subcategory): Ledger(
-                tuple(filter(None, (_ROOTS[direction], name, subcategory))), called.category(pk, name, subcategory)
-            )
-            for pk, direction, name, subcategory in DayBookDetail.objects.filter(
-                day_book__book=book, day_book__date__range=(first, last)
-            )
-            .values_list("category", "category__direction", "category__name", "subcategory")
+            (pk, subcategory): _ledger(called, pk, nature, name, subcategory)
+            for pk, nature, name, subcategory in _details(book)
+            .filter(day_book__date__range=(first, last))
+            .values_list("category", "category__nature", "category__name", "subcategory")
             .order_by("category", "subcategory")
             .distinct()
         }
         yield Journal(
             title=book.name,
             first=first,
-            openings={ledgers[pk]: balance for pk, balance in balances.items()},
+            openings={ledgers[pk]: balance for pk, balance in balances.items()} | carried,
             categories=list(categories.values()),
             days=_days(book, (first, last), ledgers, categories, balances),
         )
 
 
-_ROOTS = {Direction.RECEIVED: "income", Direction.SPENT: "expenses"}
+_PATHS = {
+    Nature.INCOME: lambda name, subcategory: ("income", name, subcategory),
+    Nature.COST: lambda name, subcategory: ("expenses", name, subcategory),
+    Nature.LOANS: lambda name, subcategory: ("assets", "loans"),
+    Nature.CAPITAL: lambda name, subcategory: ("equity", "capital", subcategory),
+    Nature.DRAWINGS: lambda name, subcategory: ("equity", "drawings"),
+    Nature.MOVED: lambda name, subcategory: ("assets", "moved"),
+}
+
+
+def _ledger(called, pk, nature, name, subcategory):
+    """The Ledger of a category's subcategory."""
+    path = tuple(filter(None, _PATHS[nature](name, subcategory)))
+    of = "" if nature in OF_THE_YEAR else " / ".join(filter(None, (name, subcategory)))
+    return Ledger(path, called.category(pk, name, subcategory), of)
+
+
+def _details(book):
+    return DayBookDetail.objects.filter(day_book__book=book)
+
+
+def _carried(book, first, called):
+    """{Ledger: Decimal rupees} that loans, capital, drawings and moved money had come to before `first`."""
+    sums = _details(book).filter(day_book__date__lt=first).exclude(category__nature__in=OF_THE_YEAR)
+    names = ("category", "category__nature", "category__name", "subcategory")
+    sums = sums.order_by("category", "subcategory").values_list(*names, "category__direction")
+    return {
+        _ledger(called, *place): -amount if direction == Direction.RECEIVED else amount
+        for *place, direction, amount in sums.annotate(amount=Sum("amount"))
+    }
 
 
 class _TallyNames:

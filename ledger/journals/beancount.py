@@ -14,13 +14,13 @@ def write(journal):
     """Yield the journal's text, piece by piece."""
     names = distinct_names(journal.ledgers, _spell)
     yield f'option "title" {_quoted(journal.title)}\noption "operating_currency" "INR"\n\n'
-    for ledger, name in names.items():
+    for name, ledger in {name: ledger for ledger, name in names.items()}.items():
         yield f"{journal.first} open {name} INR\n  name: {_quoted(' / '.join(ledger.path))}\n"
-    opened = {ledger: amount for ledger, amount in journal.openings.items() if amount}
+    opened = journal.opened(names)
     if opened:
         yield f'\n{journal.first} * "Opening balances"\n'
-        for ledger, amount in opened.items():
-            yield f"  {names[ledger]}  {amount:.2f} INR\n"
+        for name, amount in opened.items():
+            yield f"  {name}  {amount:.2f} INR\n"
         yield f"  {names[OPENINGS]}\n"
     for day in journal.days:
         for voucher in day.vouchers:
@@ -35,15 +35,16 @@ def write(journal):
 
 
 def _metadata(voucher):
-    pairs = {"number": voucher.number, "reference": voucher.reference, "mode": voucher.payment_mode}
+    of = next((ledger.of for ledger, _ in voucher.legs if ledger.of), "")
+    pairs = {"number": voucher.number, "category": of, "reference": voucher.reference, "mode": voucher.payment_mode}
     lines = [f"  {key}: {_quoted(value)}\n" for key, value in pairs.items() if value]
     if voucher.adjusts_date:
         lines.append(f"  adjusts: {voucher.adjusts_date}\n")
     return "".join(lines)
 
 
-def _spell(ledger, n):
-    parts = [_part(part) for part in ledger.path]
+def _spell(path, n):
+    parts = [_part(part) for part in path]
     return ":".join(parts) + (f"-{n}" if n > 1 else "")
 
 

@@ -19,18 +19,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Ledger:
-    """One account of the journal: `path` from the root, e.g. ("assets", "cash", "Cash") or ("income", "Interest")."""
+    """One account of the journal: `path` from the root, e.g. ("assets", "cash", "Cash") or ("income", "Interest").
+
+    Several categories may stand on one path (all loans on "assets:loans"); `of` then tells them apart, e.g.
+    "Collection / Loan Payments", and is empty where the path says it all. In Tally each keeps a ledger of its own.
+    """
 
     path: tuple
     tally_name: str = field(default="", compare=False)
-
-    @property
-    def name(self):
-        return self.path[-1]
-
-    @property
-    def root(self):
-        return self.path[0]
+    of: str = ""
 
 
 OPENINGS = Ledger(("equity", "Opening balances"))
@@ -67,7 +64,8 @@ class JournalDay:
 
 @dataclass
 class Journal:
-    """A book from `first` on. `openings` is {Ledger: Decimal rupees} on the morning of `first`, every account in it."""
+    """A book from `first` on. `openings` is {Ledger: Decimal rupees} on the morning of `first`: every account, and what
+    loans, capital, drawings and moved money had come to by then."""
 
     title: str
     first: Date
@@ -77,17 +75,24 @@ class Journal:
 
     @property
     def ledgers(self):
-        return [OPENINGS, *self.openings, *self.categories]
+        return list(dict.fromkeys([OPENINGS, *self.openings, *self.categories]))
+
+    def opened(self, names):
+        """{name: Decimal rupees} of what is not zero on the morning of `first`, in the names of a format."""
+        sums = {}
+        for ledger, amount in self.openings.items():
+            sums[names[ledger]] = sums.get(names[ledger], 0) + amount
+        return {name: amount for name, amount in sums.items() if amount}
 
 
 def distinct_names(ledgers, spell):
-    """{Ledger: spell(ledger)}; ledgers that one format would spell alike get " 2", " 3" … via spell(ledger, n)."""
+    """{Ledger: spell(path)}; paths that one format would spell alike get " 2", " 3" … via spell(path, n)."""
     names, taken = {}, set()
-    for ledger in ledgers:
-        name, n = spell(ledger, 1), 1
+    for path in dict.fromkeys(ledger.path for ledger in ledgers):
+        name, n = spell(path, 1), 1
         while name in taken:
             n += 1
-            name = spell(ledger, n)
+            name = spell(path, n)
         taken.add(name)
-        names[ledger] = name
-    return names
+        names[path] = name
+    return {ledger: names[ledger.path] for ledger in ledgers}

@@ -16,6 +16,10 @@ _GROUPS = {
     ("assets", "bank"): "Bank Accounts",
     ("assets", "upi"): "Bank Accounts",
     ("assets", "card"): "Bank Accounts",
+    ("assets", "loans"): "Loans & Advances (Asset)",
+    ("assets", "moved"): "Suspense A/c",
+    ("equity", "capital"): "Capital Account",
+    ("equity", "drawings"): "Capital Account",
     ("income",): "Indirect Incomes",
     ("expenses",): "Indirect Expenses",
 }
@@ -28,11 +32,12 @@ def write(journal):
 
 def write_ledgers(journal):
     """Yield the XML of the ledgers that the vouchers name, accounts with their opening balances."""
-    masters = {}
-    for ledger in journal.ledgers:
-        if ledger != OPENINGS:
-            masters.setdefault(ledger.tally_name, _master(ledger, journal.openings.get(ledger)))
-    yield from _envelope("All Masters", masters.values())
+    ledgers = [ledger for ledger in journal.ledgers if ledger != OPENINGS]
+    openings = journal.opened({ledger: ledger.tally_name for ledger in ledgers})
+    masters = {ledger.tally_name: ledger for ledger in reversed(ledgers)}  # of several, the first says the group
+    yield from _envelope(
+        "All Masters", (_master(ledger, openings.get(name)) for name, ledger in reversed(masters.items()))
+    )
 
 
 def _envelope(report, messages):

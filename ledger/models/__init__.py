@@ -7,7 +7,8 @@ the entries and stored. DayChange: the outbox; a row says "this day must be comp
 signed day; a book is closed *through* a date. Fault: what `verify` found wrong, which freezes what it concerns.
 
 Two clocks: `date` is the business date, when the money moved, in the book's time zone; `…_at` is the moment somebody
-typed it. Amounts are always above 0; direction is a field of Category, and a reversal counts against its category.
+typed it. Amounts are always above 0; direction and nature are
+fields of Category, and a reversal counts against its category.
 """
 
 from ledger.models.books import (
@@ -35,6 +36,7 @@ from ledger.models.days import (
 )
 from ledger.models.movements import AccountTransfer, LedgerEntry, Movement
 from ledger.models.running import Fault, Heartbeat, Job, Tries
+from ledger.natures import Nature
 
 __all__ = [
     "Account",
@@ -56,6 +58,7 @@ __all__ = [
     "Job",
     "LedgerEntry",
     "Movement",
+    "Nature",
     "PaymentMode",
     "PaymentModeAccount",
     "Role",

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
+from ledger.natures import ONE_WAY, Nature, fits, guess
 from lendbook.money import ZERO, MoneyField
 
 
@@ -184,11 +185,14 @@ class PaymentModeAccount(models.Model):
 
 
 class Category(MovesDays):
-    """What an entry is for. Its direction, and nothing else, says whether money came or went."""
+    """What an entry is for. Its direction, and nothing else, says whether money came or went; its nature, what that
+    money is in the accounts (ledger.natures). A nature that nobody told is guessed and waits for somebody to look."""
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="categories", db_index=False)
     name = models.CharField(max_length=80)
     direction = models.CharField(max_length=10, choices=Direction)
+    nature = models.CharField(max_length=10, choices=Nature)
+    nature_is_guessed = models.BooleanField(default=False, editable=False)
     is_active = models.BooleanField(default=True)
     history = HistoricalRecords()
 
@@ -203,10 +207,26 @@ class Category(MovesDays):
                 violation_error_message="The book has a category of this name already.",
             ),
             models.CheckConstraint(condition=Q(direction__in=Direction.values), name="category_direction_known"),
+            models.CheckConstraint(condition=Q(nature__in=Nature.values), name="category_nature_known"),
+            models.CheckConstraint(
+                condition=Q(nature__in=[nature for nature in Nature.values if nature not in ONE_WAY])
+                | Q(*(Q(nature=nature, direction=way) for nature, way in ONE_WAY.items()), _connector=Q.OR),
+                name="category_nature_fits_direction",
+                violation_error_message="Income is received, cost and drawings are spent; choose the nature that fits.",
+            ),
         ]
 
     def __str__(self):
         return self.name
+
+    def save(self, *args, **kwargs):
+        """A nature that was not told, or that the direction does not allow (any more), is guessed."""
+        if not self.nature or not fits(self.nature, self.direction):
+            self.nature, is_known = guess(self.name, self.direction)
+            self.nature_is_guessed = not is_known
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "nature", "nature_is_guessed"}
+        super().save(*args, **kwargs)
 
     @property
     def transaction_type(self):

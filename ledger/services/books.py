@@ -3,21 +3,31 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from ledger.models import Account, Book, BookMember, Category, Direction, PaymentMode, PaymentModeAccount, Role
+from ledger.models import (
+    Account,
+    Book,
+    BookMember,
+    Category,
+    Direction,
+    Nature,
+    PaymentMode,
+    PaymentModeAccount,
+    Role,
+)
 from ledger.services.checks import clean_text
 from lendbook.money import ZERO
 
 DEFAULT_CATEGORIES = (
-    ("Collection", Direction.RECEIVED),
-    ("Income", Direction.RECEIVED),
-    ("Capital received", Direction.RECEIVED),
-    ("Loan Disbursement", Direction.SPENT),
-    ("Expense", Direction.SPENT),
-    ("Withdrawal", Direction.SPENT),
-    ("Drawings", Direction.SPENT),
-    ("Bank Charges", Direction.SPENT),
-    ("Cash Short", Direction.SPENT),
-    ("Cash Excess", Direction.RECEIVED),
+    ("Collection", Direction.RECEIVED, Nature.LOANS),
+    ("Income", Direction.RECEIVED, Nature.INCOME),
+    ("Capital received", Direction.RECEIVED, Nature.CAPITAL),
+    ("Loan Disbursement", Direction.SPENT, Nature.LOANS),
+    ("Expense", Direction.SPENT, Nature.COST),
+    ("Withdrawal", Direction.SPENT, Nature.DRAWINGS),
+    ("Drawings", Direction.SPENT, Nature.DRAWINGS),
+    ("Bank Charges", Direction.SPENT, Nature.COST),
+    ("Cash Short", Direction.SPENT, Nature.COST),
+    ("Cash Excess", Direction.RECEIVED, Nature.INCOME),
 )
 # The kind of account a payment mode pays into when a book is opened; the first of these that the book has.
 _MODE_KINDS = {
@@ -39,8 +49,8 @@ def open_book(*, slug, name, owner=None, begins_on=None, time_zone="Asia/Kolkata
     book = Book(slug=slug, name=clean_text(name), begins_on=begins_on, time_zone=time_zone, is_demo=is_demo)
     book.full_clean()
     book.save()
-    for category, direction in DEFAULT_CATEGORIES:
-        Category.objects.create(book=book, name=category, direction=direction)
+    for category, direction, nature in DEFAULT_CATEGORIES:
+        Category.objects.create(book=book, name=category, direction=direction, nature=nature)
     made = []
     for account_name, kind, opening in accounts or [("Cash", Account.Kind.CASH, ZERO)]:
         account = Account(book=book, name=clean_text(account_name), kind=kind, opening_balance=opening)

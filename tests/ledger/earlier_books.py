@@ -16,6 +16,7 @@ from tests.ledger.plain_books import PlainBook, PlainEntry, PlainTransfer
 FIRST, DAYS = date(2024, 1, 1), 40
 ACCOUNTS = (("Cash", "cash", Decimal("50000.00")), ("Bank", "bank", Decimal("-1234.56")))
 DIRECTIONS = {"Collection": "received", "Income": "received", "Expense": "spent", "செலவு": "spent"}
+NATURES = {"Collection": "loans", "Income": "income", "Expense": "cost", "செலவு": "cost"}
 
 
 @transaction.atomic
@@ -35,7 +36,7 @@ def _fill_book(apps, slug, user, entries):
         for name, kind, opening in ACCOUNTS
     }
     categories = {
-        name: apps.get_model("ledger", "Category").objects.create(book=book, name=name, direction=direction)
+        name: _with_history(apps, "ledger.Category", book=book, name=name, direction=direction, **_nature(apps, name))
         for name, direction in DIRECTIONS.items()
     }
     plain = PlainBook(openings={name: opening for name, _, opening in ACCOUNTS}, directions=dict(DIRECTIONS))
@@ -157,11 +158,16 @@ def fill_bank(apps, slug):
         apps.get_model("expenses", "Split").objects.create(transaction=rows[1], tag=tag, amount=Decimal(amount))
 
 
+def _nature(apps, category):
+    """The nature of a category, in the states that keep one."""
+    keeps = any(field.name == "nature" for field in apps.get_model("ledger", "Category")._meta.concrete_fields)
+    return {"nature": NATURES[category]} if keeps else {}
+
+
 def _with_history(apps, model, /, **fields):
     """A row and its history's first line: the models of a state keep none by themselves."""
-    row = apps.get_model("expenses", model).objects.create(**fields)
+    app, model = model.split(".") if "." in model else ("expenses", model)
+    row = apps.get_model(app, model).objects.create(**fields)
     kept = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
-    apps.get_model("expenses", f"Historical{model}").objects.create(
-        **kept, history_type="+", history_date=timezone.now()
-    )
+    apps.get_model(app, f"Historical{model}").objects.create(**kept, history_type="+", history_date=timezone.now())
     return row

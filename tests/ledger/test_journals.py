@@ -1,5 +1,6 @@
 """Journals for other programs: hledger and Beancount prove every day's closing; Tally knows each voucher again."""
 
+import csv
 import io
 import shutil
 import subprocess
@@ -13,9 +14,9 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from ledger import closing, daybook, journals, services
+from ledger import closing, daybook, journals, natures, services
 from ledger.journals.beancount import _part
-from ledger.models import Account, AccountDay, TallyName
+from ledger.models import Account, AccountDay, Category, Nature, TallyName
 from tests import world
 
 needs_hledger = pytest.mark.skipif(not shutil.which("hledger"), reason="hledger is not installed")
@@ -126,7 +127,7 @@ def test_beancount_takes_odd_names_and_finds_a_closing_that_is_a_paisa_wrong(db,
 def test_hledger_agrees_with_the_day_books_balance(story):
     last = daybook.day_book_on(story, date(2024, 1, 31))
     result = subprocess.run(
-        ["hledger", "-f", "-", "balance", "assets", "-N", "--depth", "1", "--format", "%(total)"],
+        ["hledger", "-f", "-", "balance", "assets", "not:assets:loans", "-N", "--depth", "1", "--format", "%(total)"],
         input=text(story, "hledger"),
         capture_output=True,
         text=True,
@@ -221,3 +222,121 @@ def test_a_journal_of_an_unsound_day_book_is_refused(story):
     AccountDay.objects.filter(book=story, date="2024-01-16").delete()
     with pytest.raises(ValidationError, match="16-01-2024 is not what its entries say"):
         text(story, "hledger")
+
+
+# ------------------------------------------------------------------------------------------------ natures
+
+
+@pytest.fixture
+def lender(db):
+    """A lender's month: capital in, loans out and collected, interest, tea, drawings; a category that moves money."""
+    book = world.book(opening="0")
+    Category.objects.create(book=book, name="Locker", direction="spent", nature="moved")
+    world.post(book, "2024-03-30", "Capital received", "100000", subcategory="Ravi, senior: 50%")
+    world.post(book, "2024-03-31", "Loan Disbursement", "40000", subcategory="Daily; loan")
+    world.post(book, "2024-04-01", "Collection", "1500", subcategory="Loan Payments")
+    world.post(book, "2024-04-01", "Income", "200", subcategory="Interest")
+    world.post(book, "2024-04-02", "Expense", "50.50", subcategory="Tea")
+    world.post(book, "2024-04-02", "Drawings", "3000", subcategory="Ravi")
+    world.post(book, "2024-04-02", "Locker", "700")
+    services.reverse(world.post(book, "2024-04-02", "Loan Disbursement", "999"), date=date(2024, 4, 2))
+    return book
+
+
+LENDERS_BALANCES = {
+    "assets:cash:Cash": "57949.50",
+    "assets:loans": "38500.00",
+    "assets:moved": "700.00",
+    "equity:capital:Ravi, senior∶ 50%": "-100000.00",
+    "equity:drawings": "3000.00",
+}
+
+
+def hledger_balances(journal):
+    result = subprocess.run(
+        ["hledger", "-f", "-", "balance", "--flat", "-N", "-O", "csv"],
+        input=journal,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return {name: amount.removesuffix(" INR") for name, amount in list(csv.reader(result.stdout.splitlines()))[1:]}
+
+
+@needs_hledger
+def test_loans_are_assets_and_capital_is_equity(lender):
+    journal = text(lender, "hledger")
+    assert hledger_check(journal) == ""
+    earned = {"income:Income:Interest": "-200.00", "expenses:Expense:Tea": "50.50"}
+    assert hledger_balances(journal) == LENDERS_BALANCES | earned
+    assert "category: Loan Disbursement / Daily； loan" in journal
+    assert "category: Capital received / Ravi， senior: 50%, mode: Cash" in journal
+
+
+@needs_hledger
+def test_a_year_begins_with_the_loans_and_the_capital_that_stood(lender):
+    """Income and cost begin at nothing; what is lent and put in goes on, and the openings balance."""
+    journal = text(lender, "hledger", date(2024, 4, 2))
+    assert hledger_check(journal) == ""
+    opening = {"equity:Opening balances": "-200.00"}  # what was earned before
+    assert hledger_balances(journal) == LENDERS_BALANCES | opening | {"expenses:Expense:Tea": "50.50"}
+
+
+@pytest.mark.parametrize("first", [None, date(2024, 4, 2)], ids=["whole", "with openings"])
+def test_beancount_takes_every_nature(lender, first, tmp_path):
+    journal = text(lender, "beancount", first)
+    assert bean_check(journal, tmp_path) == ""
+    assert " open Assets:Loans INR\n" in journal
+    assert " open Equity:Capital:Ravi-senior-50 INR\n" in journal
+    assert " open Equity:Drawings INR\n" in journal
+    assert 'category: "Drawings / Ravi"' in journal
+
+
+def test_tallys_ledgers_stand_in_the_groups_of_their_nature(lender):
+    masters = ElementTree.fromstring(text(lender, "tally-ledgers", date(2024, 4, 2)).encode())
+    groups = {
+        row.get("NAME"): (row.findtext("PARENT"), row.findtext("OPENINGBALANCE")) for row in masters.iter("LEDGER")
+    }
+    assert groups == {
+        "Cash": ("Cash-in-Hand", "-61700.00"),
+        "Bank": ("Bank Accounts", None),
+        "Collection": ("Loans & Advances (Asset)", "1500.00"),
+        "Loan Disbursement": ("Loans & Advances (Asset)", "-40000.00"),
+        "Capital received": ("Capital Account", "100000.00"),
+        "Drawings": ("Capital Account", None),
+        "Expense": ("Indirect Expenses", None),
+        "Locker": ("Suspense A/c", None),
+    }
+
+
+NAMES = [
+    "",
+    "Tea",
+    "tea",
+    "a:b",
+    "a;b",
+    "a, b",
+    "=1+1",
+    "வட்டி",
+    "50%",
+    "x  y",
+    "loans",
+    "capital",
+    "drawings",
+    "::",
+    "'\"",
+]
+
+
+@needs_hledger
+@pytest.mark.parametrize("nature", Nature)
+def test_odd_subcategories_of_every_nature_are_proved(db, nature, tmp_path):
+    book = world.book(opening="10")
+    way = "received" if natures.fits(nature, "received") else "spent"
+    kind = Category.objects.create(book=book, name="loans; a: b, c", direction=way, nature=nature)
+    for number, name in enumerate(NAMES):
+        for day in ("2024-01-15", "2024-01-16"):
+            world.post(book, day, kind.name, f"{number + 1}.01", subcategory=name)
+    for first in (None, date(2024, 1, 16)):
+        assert hledger_check(text(book, "hledger", first)) == ""
+        assert bean_check(text(book, "beancount", first), tmp_path) == ""

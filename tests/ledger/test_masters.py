@@ -92,30 +92,62 @@ def test_accounts_show_what_lies_in_them_now(asha, people):
 # ------------------------------------------------------------------------------------------------ categories
 
 
+def category_form(book, name, direction, nature, **changes):
+    return {"_book": book.slug, "name": name, "direction": direction, "nature": nature} | changes
+
+
 def test_a_changed_direction_moves_every_day_it_was_used_on(asha, people):
     world.post(people.main, "2024-01-15", "Income", "1500")
     income = world.category(people.main, "Income")
-    sent = {"_book": people.main.slug, "name": "Income", "direction": "spent", "is_active": "on"}
+    sent = category_form(people.main, "Income", "spent", "cost", is_active="on")
     asha.post(page_of(income), sent)
     assert daybook.day_book_on(people.main, date(2024, 1, 15)).closing_balance == Decimal(48500)
     closing.close_day(people.main, date(2024, 1, 20))
-    assert "is closed" in said(asha.post(page_of(income), sent | {"direction": "received"}))
+    assert "is closed" in said(asha.post(page_of(income), sent | {"direction": "received", "nature": "income"}))
     income.refresh_from_db()
     assert income.direction == "spent"
 
 
 def test_the_categories_of_a_close_stay_as_they_are(asha, people):
     short = world.category(people.main, "Cash Short")
-    for change in ({"direction": "received"}, {"name": "Missing"}, {"is_active": ""}):
-        sent = {"_book": people.main.slug, "name": "Cash Short", "direction": "spent", "is_active": "on"}
+    for change in ({"direction": "received", "nature": "income"}, {"name": "Missing"}, {"is_active": ""}):
+        sent = category_form(people.main, "Cash Short", "spent", "cost", is_active="on")
         assert "stays as it is" in said(asha.post(page_of(short), sent | change))
 
 
 def test_a_new_category_needs_a_name_of_its_own(asha, people):
-    sent = {"_book": people.main.slug, "name": "கடன் வசூல்", "direction": "received"}
+    sent = category_form(people.main, "கடன் வசூல்", "received", "loans")
     asha.post("/admin/ledger/category/add/", sent)
     assert Category.objects.get(name="கடன் வசூல்").is_active
     assert "of this name already" in said(asha.post("/admin/ledger/category/add/", sent))
+
+
+def test_a_new_category_is_asked_for_its_nature_and_takes_one_that_fits(asha, people):
+    sent = category_form(people.main, "Chit fund", "received", "")
+    assert "This field is required" in said(asha.post("/admin/ledger/category/add/", sent))
+    assert "choose the nature that fits" in said(asha.post("/admin/ledger/category/add/", sent | {"nature": "cost"}))
+    asha.post("/admin/ledger/category/add/", sent | {"nature": "moved"})
+    made = Category.objects.get(name="Chit fund")
+    assert (made.nature, made.nature_is_guessed) == ("moved", False)
+
+
+def test_natures_that_were_guessed_stand_on_the_page_until_somebody_looks(asha, people, client):
+    one, two = (
+        Category.objects.create(book=people.main, name=name, direction="received") for name in ("Chit", "Scrap")
+    )
+    assert "2 natures were guessed" in said(asha.get("/admin/ledger/category/"))
+    asha.post(page_of(one), category_form(people.main, "Chit", "received", "capital", is_active="on"))
+    assert "1 nature was guessed" in said(asha.get("/admin/ledger/category/"))
+    told = "/admin/ledger/category/natures-told/"
+    client.force_login(people.ravi)
+    assert client.post(told, {"_book": people.main.slug}).status_code == 403
+    client.force_login(people.asha)
+    assert "1 nature accepted" in said(client.post(told, {"_book": people.main.slug}, follow=True))
+    for row in (one, two):
+        row.refresh_from_db()
+    assert [(row.nature, row.nature_is_guessed) for row in (one, two)] == [("capital", False), ("income", False)]
+    assert two.history.first().history_user == people.asha
+    assert "guessed" not in said(asha.get("/admin/ledger/category/"))
 
 
 # ------------------------------------------------------------------------------------------------ payment modes

@@ -9,8 +9,8 @@ from django.db.migrations.loader import MigrationLoader
 
 from expenses import checks, spent
 from expenses.models import DEFAULT_TAGS, SpentMonth, Statement, Tag, Transaction
-from ledger import daybook, faults
-from ledger.models import Book, LedgerEntry
+from ledger import daybook, faults, history
+from ledger.models import Book, Category, LedgerEntry
 from lendbook import verifying
 from tests.ledger import earlier_books
 
@@ -63,6 +63,13 @@ def bank_written_at(state, slug):
     return bank_as_it_is(apps.get_model("expenses", "Transaction"))
 
 
+def assert_natures_are_told(slug):
+    """By name; what only the direction told waits for somebody to look. The history says the same of each category."""
+    guessed = Category.objects.filter(book__slug=slug, nature_is_guessed=True)
+    assert [category.name for category in guessed] == ["செலவு"]
+    assert list(history.disagreements(Category, [Book.objects.get(slug=slug)])) == []
+
+
 def assert_bank_is_as_written(slug, written):
     """Rows, their sums, their history and their key to the statement have come through, and verify finds nothing."""
     book = Book.objects.get(slug=slug)
@@ -99,9 +106,11 @@ def test_books_of_every_earlier_state_keep_every_figure(no_tables):
     call_command("migrate", verbosity=0)
 
     assert_bank_is_as_written(f"since-{state}", written)
+    assert_natures_are_told("since-0001_initial")
     assert len(plain_books) > 10
     for slug, plain in plain_books.items():
         book = Book.objects.get(slug=slug)
+        assert dict(book.categories.values_list("name", "nature")) == earlier_books.NATURES, slug
         assert LedgerEntry.objects.filter(book=book).count() == len(plain.entries), slug
         assert daybook.differences(book) == [], slug
         last = earlier_books.FIRST + timedelta(days=earlier_books.DAYS - 1)

@@ -49,6 +49,7 @@ def test_entries_are_in_rupees_with_their_names(book):
         "category": "Expense",
         "subcategory": "Office Supplies",
         "direction": "spent",
+        "nature": "cost",
         "transaction_type": "EXPENSE",
         "amount": exact("2000.05"),
         "payment_mode": "Cash",
