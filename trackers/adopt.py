@@ -152,7 +152,10 @@ def _change_of(tracker, opened, changes):
     before, after = opened.contents.days, change.new.days
     moved = change.new.terms.start_date != tracker.start_date
     if parameters:
+        is_whole = tracker.disbursed_amount == tracker.investment
         services.take_terms(tracker, change.new)
+        if is_whole and posting.disbursement_of(tracker) is None:
+            tracker.disbursed_amount = tracker.investment  # the whole of it, as ever: nothing else was ever said
         tracker.full_clean(exclude=["filename", "sha256", "version"])
     change.days = [
         # A moved start date moves every entry: each day is then posted as if it were new.

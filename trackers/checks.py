@@ -180,6 +180,8 @@ def _differences(tracker, opened, posted, columns):
             message = f"{field.replace('_', ' ')} is {row[field]}, the workbook says {summary[field]}."
             yield Finding(name, "total differs", message, repair, field)
     says = {**services.terms_of(contents), "version": contents.version, "uid": contents.tracker_id}
+    if contents.is_cut:  # a workbook from before it was kept there says nothing of it
+        says["disbursed_amount"] = contents.disbursed
     for field, value in says.items():
         if row[field] != value:
             message = f"{field.replace('_', ' ')} is {row[field]}, the workbook says {value}."
@@ -239,10 +241,9 @@ def _posted_of(book, *narrower):
 def _recalculated(sound, search):
     """Where LibreOffice computes another value than the workbook shows."""
     try:
-        for tracker, content in recalculation.recalculated((pair[0], pair[1]) for pair in sound):
-            contents = services.contents_of(tracker)
-            wrong = list(wrong_values(open_workbook(content), contents))
-            if wrong and tracker.version == contents.version:
+        for (tracker, content), computed in recalculation.recalculated((pair, pair[1]) for pair in sound):
+            wrong = list(wrong_values(open_workbook(computed), open_workbook(content).contents))
+            if wrong:
                 cells = "; ".join(f"{one.cell}: {one.reason}" for one in wrong[:_CELLS_NAMED])
                 mend = f"rebuild_workbook {tracker.filename}"
                 yield _found(tracker, Finding(tracker.filename, RECALCULATION, f"LibreOffice: {cells}", mend, "cells"))

@@ -198,6 +198,7 @@ class Tracker(models.Model):
     balance = MoneyField(default=ZERO, editable=False)
     expected = MoneyField(default=ZERO, editable=False)
     pending = MoneyField(default=ZERO, editable=False)
+    pocket_money = MoneyField(default=ZERO, editable=False, help_text="Fresh money put in since; ₹1L only.")
     last_paid_on = models.DateField(null=True, blank=True, editable=False)
     last_day = models.PositiveIntegerField(default=0, editable=False)
     history = HistoricalRecords()
@@ -244,6 +245,11 @@ class Tracker(models.Model):
             skipped_weekdays=frozenset(self.skipped_weekdays),
             holidays=frozenset(date.fromisoformat(day) for day in self.holidays),
         )
+
+    @property
+    def profit(self):
+        """What came in less what was handed over and put in since: below zero until the money is back."""
+        return self.total_paid - self.disbursed_amount - self.pocket_money
 
     def standing(self, on=None):
         """How the customer stands today (or on a date), from the cached totals: no file is opened."""

@@ -19,7 +19,7 @@ from trackers.workbook.contents import Contents, edited
 
 @dataclass
 class Opening:
-    """One tracker to open: `contents` say its terms and the days it already has."""
+    """One tracker to open: `contents` say its terms, what was handed over and the days it already has."""
 
     customer: Customer
     contents: Contents
@@ -36,7 +36,7 @@ def open_many(book, openings, *, user=None, adjust=False, reason="Opened"):
         tracker = _new_tracker(book, opening)
         contents = edited(opening.contents, tracker_id=str(tracker.uid), version=1)
         services.take_terms(tracker, contents)
-        tracker.disbursed_amount = tracker.investment
+        tracker.disbursed_amount = contents.handed_over
         tracker.filename = store.new_filename(opening.customer.user.username, moment, taken)
         taken.add(tracker.filename)
         content = build_workbook(contents, template).data

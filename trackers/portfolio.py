@@ -29,16 +29,24 @@ AT_RISK_DAYS = 30
 """What is outstanding on trackers more than so many days past due counts as at risk (PAR 30)."""
 
 _COLUMNS = (
-    "pk", "started", "scheme_period", "last_paid", "days_paid", "per_day", "paid", "pending_", "weekdays", "free_days",
+    "pk", "started", "scheme_period", "last_paid", "days_paid", "per_day", "paid", "pending_", "given", "pocket",
+    "weekdays", "free_days",
 )  # fmt: skip
 _TEXTS = {"started": "start_date", "last_paid": "last_paid_on", "weekdays": "skipped_weekdays", "free_days": "holidays"}
-_PAISE = {"per_day": "per_day_payment", "paid": "total_paid", "pending_": "pending"}
+_PAISE = {
+    "per_day": "per_day_payment",
+    "paid": "total_paid",
+    "pending_": "pending",
+    "given": "disbursed_amount",
+    "pocket": "pocket_money",
+}
 
 Line = namedtuple(
     "Line",
-    "pk paid total due arrears outstanding pending days_past_due days_paid period last_paid_on today_due bucket",
+    "pk paid total due arrears outstanding pending profit days_past_due days_paid period last_paid_on today_due bucket",
 )
-"""One tracker's figures on a date; amounts are whole paise, `today_due` what falls due that day, bucket a name."""
+"""One tracker's figures on a date; amounts are whole paise, `today_due` what falls due that day, bucket a name, profit
+what was paid less what was handed over and put in since."""
 
 
 def _in_paise(name):
@@ -60,7 +68,7 @@ _date = lru_cache(maxsize=8192)(date.fromisoformat)
 
 
 def _line(row, on):
-    pk, started, period, last_paid, days_paid, per_day, paid, pending, weekdays, free_days = row
+    pk, started, period, last_paid, days_paid, per_day, paid, pending, given, pocket, weekdays, free_days = row
     start = _date(started)
     day = (on - start).days
     settled = min(paid // per_day, period)
@@ -76,8 +84,8 @@ def _line(row, on):
     total, due = per_day * period, per_day * fallen
     past = max(day - oldest, 0) if settled < period else 0
     return Line(
-        pk, paid, total, due, max(due - paid, 0), max(total - paid, 0), pending, past, days_paid, period,
-        last_paid and _date(last_paid), per_day if is_due else 0, bucket_of(past),
+        pk, paid, total, due, max(due - paid, 0), max(total - paid, 0), pending, paid - given - pocket, past,
+        days_paid, period, last_paid and _date(last_paid), per_day if is_due else 0, bucket_of(past),
     )  # fmt: skip
 
 
@@ -108,6 +116,7 @@ class Totals:
     arrears: Decimal = Decimal(0)
     outstanding: Decimal = Decimal(0)
     pending: Decimal = Decimal(0)
+    profit: Decimal = Decimal(0)
     at_risk: Decimal = Decimal(0)
     at_risk_share: Decimal = Decimal(0)
     buckets: dict = field(default_factory=dict)
@@ -115,7 +124,7 @@ class Totals:
 
 def totals(found):
     """The Totals of Lines."""
-    sums = dict.fromkeys(("paid", "total", "arrears", "outstanding", "pending"), 0)
+    sums = dict.fromkeys(("paid", "total", "arrears", "outstanding", "pending", "profit"), 0)
     at_risk, buckets = 0, {name: [0, 0] for name, _, _ in BUCKETS}
     for line in found:
         for name in sums:

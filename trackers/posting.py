@@ -29,12 +29,17 @@ _DEFAULTS = ((PAID, "Collection", "Loan Payments"), (PostingColumn.Column.WITHDR
 
 def correct_disbursement(tracker, *, user=None, adjust=False):
     """Bring a posted Loan Disbursement in line with the tracker's terms; one that was never posted stays so."""
+    entry = disbursement_of(tracker)
+    if entry:
+        post_disbursement(tracker, account=entry.account, user=user, adjust=adjust)
+
+
+def disbursement_of(tracker):
+    """The tracker's live Loan Disbursement, or None where what was handed over is not in the day book."""
     posted = LedgerEntry.objects.filter(
         book=tracker.book_id, source=SOURCE, source_ref=f"{tracker.pk}:disbursed", deleted_at=None, reversed_at=None
     )
-    entry = posted.select_related("account").first()
-    if entry:
-        post_disbursement(tracker, account=entry.account, user=user, adjust=adjust)
+    return posted.select_related("account").first()
 
 
 def page_of(entry):

@@ -2,8 +2,8 @@
 
 daily_tracker: every tracker under the columns of the original daily_tracker table. Those come first, under their own
 names (user_id is the customer's login), then what Lendbook knows besides: book, customer, how it was closed, and what
-the workbook of `version` adds up to. tracker_instalments: what falls due of each tracker on each date, as
-trackers.schedule reckons; of a closed one until it was closed.
+the workbook of `version` adds up to; profit counts what was handed over. tracker_instalments: what falls due of each
+tracker on each date, as trackers.schedule reckons; of a closed one until it was closed.
 
 Amounts are exact: numeric(20,2) on PostgreSQL, text with two places on SQLite, as in the ledger's views.
 """
@@ -26,7 +26,8 @@ def _queries(vendor):
               {money("t.per_day_payment", "per_day_payment")}, t.strategy, t.enhanced_count,
               t.book_id AS parent_membership_id, b.slug AS book, t.customer_id, c.name AS customer, c.route, c.agent_id,
               {amounts}, t.days_paid, t.last_paid_on, t.last_day, t.version, t.sha256,
-              t.closed_at, t.closed_on, t.closing, t.renewed_from_id
+              t.closed_at, t.closed_on, t.closing, t.renewed_from_id, {money("t.pocket_money", "pocket_money")},
+              {money("t.total_paid - t.disbursed_amount - t.pocket_money", "profit")}
             FROM trackers_tracker t
             JOIN trackers_customer c ON c.id = t.customer_id
             JOIN ledger_book b ON b.id = t.book_id""",

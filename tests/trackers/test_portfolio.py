@@ -18,8 +18,9 @@ def line_of(terms, paid, on):
     """The portfolio's Line of one tracker, made from columns as the database gives them."""
     weekdays = str(sorted(terms.skipped_weekdays))
     free = "[" + ", ".join(f'"{day}"' for day in sorted(terms.holidays)) + "]"
-    row = (1, str(terms.start_date), terms.scheme_period, None, 0, int(terms.per_day_payment * 100), int(paid * 100), 0)
-    return portfolio._line((*row, weekdays, free), on)
+    per_day, paid, others = int(terms.per_day_payment * 100), int(paid * 100), (0, 0, 0)
+    row = (1, str(terms.start_date), terms.scheme_period, None, 0, per_day, paid, *others, weekdays, free)
+    return portfolio._line(row, on)
 
 
 @settings(max_examples=300, deadline=None)

@@ -69,6 +69,7 @@ def edited_workbooks(draw, kind: str, period: int):
         terms["holidays"] = frozenset(START + timedelta(days=day) for day in holidays)
     terms["per_day_payment"] = draw(st.sampled_from([Decimal("500"), Decimal("33.33"), Decimal("0.01")]))
     terms["investment"] = draw(st.sampled_from([Decimal(0), Decimal(50000), Decimal("99999.99")]))
+    terms["disbursed"] = draw(st.sampled_from([None, Decimal(0), Decimal("43999.99"), Decimal(60000)]))
     data = new_workbook(kind, **terms)
     for _ in range(draw(st.integers(1, 3))):
         last_day = read(data).last_day

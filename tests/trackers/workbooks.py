@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -31,10 +33,10 @@ _ALWAYS_RECALCULATE = """<?xml version="1.0" encoding="UTF-8"?>
 <value>0</value></prop></item></oor:items>"""
 
 
-def new_workbook(kind: str = "50K", **terms) -> bytes:
-    """A workbook of ours, "John's Q4 Investment" unless told otherwise."""
+def new_workbook(kind: str = "50K", disbursed: Decimal | None = None, **terms) -> bytes:
+    """A workbook of ours, "John's Q4 Investment" unless told otherwise; `disbursed` None: the whole investment."""
     terms = {"tracker_name": "John's Q4 Investment", "start_date": START, "tracker_id": "7", "version": 1} | terms
-    return build_workbook(new_contents(kind, **terms)).data
+    return build_workbook(replace(new_contents(kind, **terms), disbursed=disbursed)).data
 
 
 def parts(data: bytes) -> dict[str, bytes]:

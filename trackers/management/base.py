@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 
 from ledger import daybook
 from ledger.management.base import LedgerCommand, Refused
+from trackers import services
 from trackers.models import Tracker
 from trackers.schedule import TermsError
 from trackers.store import StoreError
@@ -56,7 +57,8 @@ def parameters_of(tracker):
 
 def summary_of(tracker, contents):
     """The workbook's summary and, as of the book's today, how the customer stands."""
-    summary, standing = contents.summary(), contents.standing(tracker.book.today())
+    summary = services.as_handed_over(tracker, contents).summary()
+    standing = contents.standing(tracker.book.today())
     return {
         **{name: summary[name] for name in _SUMMARY},
         "roi": f"{summary['roi']:.4f}",

@@ -9,6 +9,7 @@ StoreError (the file), ClosedDay (with `adjust` it posts on the first open day i
 from trackers.services.change import (
     CACHED,
     apply,
+    as_handed_over,
     bytes_of,
     changed,
     commit,
@@ -30,6 +31,7 @@ __all__ = [
     "AMOUNTS",
     "CACHED",
     "apply",
+    "as_handed_over",
     "bytes_of",
     "changed",
     "check_seen",

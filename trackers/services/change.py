@@ -1,7 +1,7 @@
 """The one way to change a tracker: its workbook, its row and what its days post, together or not at all."""
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
@@ -19,7 +19,7 @@ from trackers.workbook.patch import write
 from trackers.workbook.read import Opened, open_workbook, read
 
 # What a workbook's summary is cached as in the row.
-CACHED = ("days_paid", "total_paid", "balance", "expected", "pending", "last_paid_on", "last_day")
+CACHED = ("days_paid", "total_paid", "balance", "expected", "pending", "pocket_money", "last_paid_on", "last_day")
 _TERMS = (
     "tracker_name", "investment", "scheme_period", "per_day_payment", "strategy", "enhanced_count", "start_date",
 )  # fmt: skip
@@ -72,29 +72,56 @@ def _only_saved_again(tracker, outside):
 def contents_of(tracker):
     """What the tracker's workbook says now, for reading; a save in progress is waited for. Raises StoreError."""
     with store.locked(tracker.book_id, tracker.pk):
-        return current(Tracker.objects.get(pk=tracker.pk)).contents
+        row = Tracker.objects.get(pk=tracker.pk)
+        return as_handed_over(row, current(row).contents)
 
 
 def kept_contents(tracker):
     """What the kept copy of the row's version says; None where there is none that can be read."""
     try:
         kept = store.read_kept(tracker)
-        return read(kept) if kept else None
+        return as_handed_over(tracker, read(kept)) if kept else None
     except (store.StoreError, WorkbookError):
         return None
 
 
+def as_handed_over(tracker, contents):
+    """The contents with what the row says was handed over, as the next writing stores it.
+
+    A workbook that was written before the hidden sheet kept that amount reads right so, and is brought on with its
+    next change.
+    """
+    is_whole = tracker.disbursed_amount == contents.terms.investment
+    disbursed = None if is_whole else tracker.disbursed_amount
+    return contents if contents.disbursed == disbursed else replace(contents, disbursed=disbursed)
+
+
 def bytes_of(tracker):
-    """The bytes of the tracker's workbook, or of its last kept copy. Raises store.StoreError where there is neither."""
+    """The bytes of the tracker's workbook, or of its last kept copy; what it shows as profit is brought on.
+
+    Raises store.StoreError where there is neither.
+    """
     with store.locked(tracker.book_id, tracker.pk):
         tracker.refresh_from_db(fields=["version", "sha256"])
         try:
-            return store.read(tracker)
+            content = store.read(tracker)
         except store.StoreError:
-            kept = store.read_kept(tracker)
-            if kept is None:
+            content = store.read_kept(tracker)
+            if content is None:
                 raise
-            return kept
+    return _brought_on(tracker, content)
+
+
+def _brought_on(tracker, content):
+    """The workbook, or, where it keeps another amount as handed over than the row, the same with the row's."""
+    if tracker.disbursed_amount == tracker.investment:
+        return content
+    try:
+        opened = open_workbook(content)
+        contents = as_handed_over(tracker, opened.contents)
+        return content if contents is opened.contents else write(opened, contents).data
+    except WorkbookError:
+        return content  # one that cannot be changed goes out as it is
 
 
 def changed(tracker, opened, *, days=None, parameters=None, **replaced):
@@ -119,6 +146,8 @@ def commit(changes, *, user, reason, adjust=False, also=None, mends=False):
 @contextmanager
 def written(changes):
     """The changed workbooks, durable beside their places, while the transaction runs; gone again if it is refused."""
+    for change in changes:
+        change.new = as_handed_over(change.tracker, change.new)
     with waiting([(change.tracker, _bytes_of(change)) for change in changes]) as files:
         yield files
 

@@ -13,6 +13,7 @@ from trackers.models import Tracker
 from trackers.services.change import (
     Change,
     apply,
+    as_handed_over,
     changed,
     commit,
     current,
@@ -150,7 +151,7 @@ def rebuild_workbook(tracker, *, user=None):
                 raise store.StoreError(f"{error} There is no kept copy of version {tracker.version} either.") from error
             contents, source = read(kept), f"the kept copy of version {tracker.version}"
             store.set_aside(tracker)
-        new = edited(contents, version=tracker.version + 1)
+        new = as_handed_over(tracker, edited(contents, version=tracker.version + 1))
         content = build_workbook(new, store.template_of(tracker.book_id)).data
         with waiting([(tracker, content)]) as files, transaction.atomic(durable=True):
             apply([Change(tracker, None, new)], files, user=user, reason="Workbook built anew", mends=True)

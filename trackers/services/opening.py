@@ -8,7 +8,7 @@ from django.utils import timezone
 from ledger import services as ledger
 from trackers import posting, store
 from trackers.models import Customer, Holiday, Tracker
-from trackers.services.change import take_figures, take_terms, waiting
+from trackers.services.change import as_handed_over, take_figures, take_terms, waiting
 from trackers.workbook.build import build_workbook
 from trackers.workbook.contents import edited, new_contents
 
@@ -91,7 +91,8 @@ def open_tracker(
         )  # fmt: skip
     contents = edited(contents, tracker_id=str(tracker.uid), version=1)
     take_terms(tracker, contents)
-    tracker.disbursed_amount = contents.parameters["investment"] if disbursed_amount is None else disbursed_amount
+    tracker.disbursed_amount = contents.handed_over if disbursed_amount is None else disbursed_amount
+    contents = as_handed_over(tracker, contents)
     tracker.disbursed_account = disbursed_account
     days = [posting.DayChange(tracker, day, {}, values) for day, values in sorted(contents.days.items())]
     content = build_workbook(contents, store.template_of(book.pk)).data

@@ -44,6 +44,7 @@ def tracker(request, book, pk):
         entry.of_day = int(part[1]) if len(part) == 4 else None
         by_day.setdefault(entry.of_day, []).append(entry)
     today = book.today()
+    summary = contents.summary() if contents else None
     context = {
         "title": "",
         "tracker": row,
@@ -59,12 +60,14 @@ def tracker(request, book, pk):
         if contents
         else [],
         "all": bool(request.GET.get("all")),
-        "summary": contents.summary() if contents else None,
+        "summary": summary,
+        "roi": summary and f"{summary['roi'] * 100:.2f}",
         "chart": _chart(row, contents, today) if contents else None,
         "entries": entries,
         "versions": _versions(row),
         "drafts": access.visible(Draft, request.user, book).filter(tracker=row, saved_by=request.user).order_by("date"),
         "waiting": access.visible(Approval, request.user, book).filter(tracker=row, state=Approval.State.WAITING),
+        "sees_profit": access.may(request.user, book, access.READ),
         "may_change": access.may(request.user, book, access.CLOSE),
         "renewed_into": Tracker.objects.filter(renewed_from=row).first(),
         "next_day": max(row.terms.day_of(today), 0),

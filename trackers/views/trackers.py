@@ -79,6 +79,7 @@ def trackers(request, book):
         "paging": urlencode(kept | ({"dpd": dpd} if dpd else {})),
         "is_narrowed": bool(kept or dpd),
         "may_open": access.may(request.user, book, access.CLOSE),
+        "sees_profit": access.may(request.user, book, access.READ),
     }
     return page(request, "trackers/trackers.html", context)
 
@@ -95,6 +96,7 @@ def _rows(listed, book):
             "percent": min(100, 100 * line.paid // line.total),
             "arrears": rupees(line.arrears),
             "pending": rupees(line.pending),
+            "profit": rupees(line.profit),
             "outstanding": rupees(line.outstanding),
             "days_past_due": line.days_past_due,
             "bucket": line.bucket,

@@ -36,6 +36,7 @@ class Contents:
     cells that were left out, `altered` formula cells that do not hold their formula and days that are not where they
     belong, `foreign_formulas` input cells that hold a formula. `uses_1904_dates` tells that the file read counts its days
     from 1904, as Excel for Mac once did: the dates here are right, a serial number written into it is 1462 less.
+    `disbursed` is what was handed over where the workbook keeps another amount than the investment, else None.
     """
 
     layout: Layout
@@ -51,6 +52,7 @@ class Contents:
     altered: tuple[Refusal, ...] = ()
     foreign_formulas: tuple[str, ...] = ()
     uses_1904_dates: bool = False
+    disbursed: Decimal | None = None
 
     @cached_property
     def terms(self) -> Terms:
@@ -70,9 +72,19 @@ class Contents:
             holidays=self.holidays,
         )
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether another amount than the investment was handed over."""
+        return self.disbursed is not None
+
+    @property
+    def handed_over(self) -> Decimal:
+        """What was really given to the customer, in rupees."""
+        return self.terms.investment if self.disbursed is None else self.disbursed
+
     @cached_property
     def figures(self) -> Figures:
-        return compute(self.layout, self.terms, self.days, self.last_day)
+        return compute(self.layout, self.terms, self.days, self.last_day, self.disbursed)
 
     @cached_property
     def cells(self) -> dict[str, Value]:
@@ -111,7 +123,8 @@ class Contents:
     def summary(self) -> dict[str, object]:
         """The workbook's own summary, amounts Decimal with two places, `roi` a fraction with four.
 
-        `expected` is what was expected through the last recorded day, so expected - total_paid = pending.
+        `expected` is what was expected through the last recorded day, so expected - total_paid = pending. `profit` is
+        what was paid less what was handed over and the pocket money put in since, `roi` that over the same.
         """
         figures = self.figures
         last = figures.last_recorded_day
@@ -125,8 +138,9 @@ class Contents:
             "expected": to_rupees(figures.expected),
             "pending": to_rupees(figures.pending),
             "total_invested": to_rupees(figures.invested),
+            "pocket_money": to_rupees(figures.invested) - self.terms.investment,
             "profit": to_rupees(figures.profit),
-            "roi": _fraction(figures.profit, figures.invested),
+            "roi": _fraction(figures.profit, figures.put_in),
             "last_recorded_day": last,
             "last_day": self.last_day,
             "last_paid_on": self.terms.date_of(max(paid_days)) if paid_days else None,
@@ -137,8 +151,8 @@ class Contents:
         return standing(self.terms, to_rupees(self.figures.total_paid), on)
 
 
-def _fraction(profit: int, invested: int) -> Decimal:
-    return (Decimal(profit) / invested if invested else Decimal(0)).quantize(Decimal("0.0001"))
+def _fraction(profit: int, put_in: int) -> Decimal:
+    return (Decimal(profit) / put_in if put_in else Decimal(0)).quantize(Decimal("0.0001"))
 
 
 def new_contents(

@@ -2,6 +2,9 @@
 
 The two are written side by side so that a person with a spreadsheet and everything that does not calculate see the
 same. Amounts are whole paise in here; formulas are given without their leading "=".
+
+Profit counts what was really handed over. Where that is the whole investment it is the investment's own cell; where a
+cut was kept back it is the amount that the hidden sheet keeps among the terms.
 """
 
 from collections.abc import Mapping
@@ -12,7 +15,7 @@ from itertools import accumulate
 
 from trackers.schedule import Terms
 from trackers.workbook.amounts import number_text, to_paise, to_serial
-from trackers.workbook.layouts import LAYOUTS, Layout
+from trackers.workbook.layouts import HANDED_OVER, LAYOUTS, Layout
 
 SUMMARY_TITLE_CELL = "E5"
 FIRST_SUMMARY_ROW = 6
@@ -61,24 +64,35 @@ def _column_formulas(layout: Layout, field: str, last_day: int, skipped: tuple[b
     raise KeyError(field)
 
 
-def summary_formulas(layout: Layout, last_day: int) -> dict[str, str]:
-    """The formulas of E5 and of the summary's values in column F, by cell."""
+def summary_formulas(layout: Layout, last_day: int, is_cut: bool = False) -> dict[str, str]:
+    """The formulas of E5 and of the summary's values in column F, by cell.
+
+    `is_cut`: another amount than the investment was handed over, and the hidden sheet holds it.
+    """
     first, last, at = layout.first_row, layout.row(last_day), layout.letter
     paid = f"{at['paid']}{first}:{at['paid']}{last}"
     wanted = f"{at['expected']}{first}:{at['expected']}{last}"
     cell = {field: f"F{FIRST_SUMMARY_ROW + place}" for place, (field, _) in enumerate(layout.summary)}
     invested = cell.get("total_invested", cell["investment"])
     collected = cell.get("cumulative", f"{at['cumulative']}{last}")
+    put_in = _put_in_formula(cell) if is_cut else invested
     formula = {
         "investment": "B6",
         "total_invested": f"{at.get('total_invested')}{last}",
         "cumulative": f"{at['cumulative']}{last}",
         "balance": f"{at['balance']}{last}",
         "pending": f'SUMPRODUCT(MAX(({paid}<>"")*{wanted}))-SUM({paid})',
-        "profit": f"{collected}-{invested}",
-        "roi": f"IF({invested}=0,0,{cell['profit']}/{invested})",
+        "profit": f"{collected}-{put_in}",
+        "roi": f"IF({put_in}=0,0,{cell['profit']}/{put_in})",
     }
     return {SUMMARY_TITLE_CELL: '"SUMMARY (Day "&B7&")"'} | {cell[field]: formula[field] for field in cell}
+
+
+def _put_in_formula(cell: Mapping[str, str]) -> str:
+    """What the lender put in where the hidden sheet says what was handed over: pocket money comes on top of it."""
+    if "total_invested" not in cell:
+        return HANDED_OVER
+    return f"({cell['total_invested']}-{cell['investment']}+{HANDED_OVER})"
 
 
 def skipped_days(terms: Terms, last_day: int) -> tuple[bool, ...] | None:
@@ -92,7 +106,8 @@ def skipped_days(terms: Terms, last_day: int) -> tuple[bool, ...] | None:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What the formulas compute to: columns by field with one number a day (paise; serial numbers for dates), and the
-    summary in paise (the yield `roi` a fraction)."""
+    summary in paise (the yield `roi` a fraction). `invested` is the face amount and `put_in` what was handed over, both
+    with the pocket money on top."""
 
     columns: dict[str, list[int]]
     last_recorded_day: int | None
@@ -103,11 +118,12 @@ class Figures:
     pending: int
     profit: int
     invested: int
+    put_in: int
 
     @property
     def roi(self) -> float:
-        """Profit over what was invested, 0 if nothing was: a ratio, as the spreadsheet divides it."""
-        return self.profit / self.invested if self.invested else 0.0
+        """Profit over what was put in, 0 if nothing was: a ratio, as the spreadsheet divides it."""
+        return self.profit / self.put_in if self.put_in else 0.0
 
     def summary_texts(self, layout: Layout, terms: Terms) -> dict[str, str]:
         """The cached values of the summary's formula cells, as stored in `<v>`."""
@@ -126,8 +142,17 @@ class Figures:
         return texts
 
 
-def compute(layout: Layout, terms: Terms, days: Mapping[int, Mapping[str, object]], last_day: int) -> Figures:
-    """Compute every figure of a sheet whose filled-in days are `days` (day -> field -> Decimal or text)."""
+def compute(
+    layout: Layout,
+    terms: Terms,
+    days: Mapping[int, Mapping[str, object]],
+    last_day: int,
+    handed_over: Decimal | None = None,
+) -> Figures:
+    """Compute every figure of a sheet whose filled-in days are `days` (day -> field -> Decimal or text).
+
+    `handed_over` is in rupees; None: the whole investment.
+    """
     amounts = {
         column: _paise_by_day(days, column, last_day)
         for column in ("paid", "withdrawn", "reinvest", "pocket_money")
@@ -150,6 +175,7 @@ def compute(layout: Layout, terms: Terms, days: Mapping[int, Mapping[str, object
     if pocket is not None:
         columns["total_invested"] = [invested + through for through in accumulate(pocket)]
         invested = columns["total_invested"][-1]
+    put_in = invested if handed_over is None else invested + to_paise(handed_over) - to_paise(terms.investment)
     recorded = [day for day, day_inputs in days.items() if day_inputs.get("paid") is not None]
     last_recorded_day = max(recorded, default=None)
     expected = columns["expected"][last_recorded_day] if recorded else 0
@@ -162,8 +188,9 @@ def compute(layout: Layout, terms: Terms, days: Mapping[int, Mapping[str, object
         total_paid=total_paid,
         expected=expected,
         pending=expected - total_paid,
-        profit=total_paid - invested,
+        profit=total_paid - put_in,
         invested=invested,
+        put_in=put_in,
     )
 
 

@@ -18,9 +18,12 @@ _SHARED_NUMBER = re.compile(rb'\bsi="(\d+)"')
 
 
 def normal(formula: str) -> str:
-    """A formula's text without what programs add: leading =, spaces outside texts, prefixes, lower case."""
+    """A formula's text without what programs add: leading =, spaces outside texts, prefixes, quotes of sheet names, lower
+    case."""
     parts = html.unescape(formula).lstrip("=+").split('"')
-    parts[::2] = [part.replace(" ", "").replace("\n", "").replace("_xlfn.", "").upper() for part in parts[::2]]
+    parts[::2] = [
+        part.replace(" ", "").replace("\n", "").replace("_xlfn.", "").replace("'", "").upper() for part in parts[::2]
+    ]
     return '"'.join(parts)
 
 
@@ -34,8 +37,8 @@ def shared_number(content: bytes) -> bytes | None:
 class FormulaCheck:
     """Knows each formula cell of a sheet. Ask `holds` from the top row down: a text that cells share comes first."""
 
-    def __init__(self, layout: Layout, terms: Terms, last_day: int) -> None:
-        self._layout, self._terms, self._last_day = layout, terms, last_day
+    def __init__(self, layout: Layout, terms: Terms, last_day: int, is_cut: bool) -> None:
+        self._layout, self._terms, self._last_day, self._is_cut = layout, terms, last_day, is_cut
         self._shared: dict[bytes, str] = {}
 
     @cached_property
@@ -51,7 +54,7 @@ class FormulaCheck:
                 else:
                     pattern = "each" if day or column.field == "date" else "first"
                 known[f"{column.letter}{layout.row(day)}"] = formula, f"{column.letter} {pattern}"
-        for cell, formula in summary_formulas(layout, self._last_day).items():
+        for cell, formula in summary_formulas(layout, self._last_day, self._is_cut).items():
             known[cell] = formula, cell
         return known
 

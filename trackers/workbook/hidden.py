@@ -1,5 +1,7 @@
 """The hidden sheet `_lendbook`: whose workbook this is, which version, and the inputs as Lendbook last wrote them.
 
+What was handed over stands in B7 as a number, where it is not the whole investment: the summary's Profit counts it.
+
 The baseline is JSON text, cell by cell, cut into pieces that fit a cell; a spreadsheet carries it along unseen, and the
 three-way comparison finds in it what a person's copy started from.
 """
@@ -10,20 +12,22 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from trackers.schedule import MAX_DAY
+from trackers.schedule import MAX_DAY, check_amount
+from trackers.workbook.amounts import number_text, to_paise
 from trackers.workbook.errors import UnsafeFile
 from trackers.workbook.layouts import AMOUNT, COUNT, DAY, LAYOUTS, ON, Layout
 from trackers.workbook.package import MAIN, Package
 from trackers.workbook.sheetxml import SheetXml, text_cell, value_of
 
-_FIRST_INPUTS_ROW = b'<row r="7"'
+_FIRST_INPUTS = b">inputs<"
 _PIECE_LENGTH = 12_000
 """Characters of JSON begun in one cell; with one longest text on top a piece stays below a cell's 32,767."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """What the hidden sheet says. `baseline` maps input cells to values as the layout holds them."""
+    """What the hidden sheet says. `baseline` maps input cells to values as the layout holds them; `disbursed` is what
+    was handed over in rupees, None: the whole investment."""
 
     layout: Layout
     tracker_id: str
@@ -32,6 +36,7 @@ class Hidden:
     skipped_weekdays: frozenset[int]
     holidays: frozenset[date]
     baseline: dict[str, Decimal | int | str | date]
+    disbursed: Decimal | None = None
 
 
 def read_hidden(package: Package, path: str, *, is_trusted: bool) -> Hidden:
@@ -41,7 +46,7 @@ def read_hidden(package: Package, path: str, *, is_trusted: bool) -> Hidden:
     """
     sheet = SheetXml.of(package, path, is_trusted=is_trusted)
     if is_trusted:
-        sheet.body = sheet.body.partition(_FIRST_INPUTS_ROW)[0]
+        sheet.body = sheet.body.partition(_FIRST_INPUTS)[0]
     cells = sheet.cells()
     said: dict[str, list[str]] = {}
     row = 1
@@ -61,12 +66,20 @@ def read_hidden(package: Package, path: str, *, is_trusted: bool) -> Hidden:
             skipped_weekdays=frozenset(int(day) for day in said["skipped_weekdays"][0].split(",") if day),
             holidays=frozenset(date.fromisoformat(day) for day in said["holidays"][0].split(",") if day),
             baseline=dict(_baseline(layout, said.get("inputs", []))) if not is_trusted else {},
+            disbursed=_amount(said["disbursed"][0]) if "disbursed" in said else None,
         )
     except (KeyError, ValueError, ArithmeticError, AttributeError, TypeError):
         raise UnsafeFile(
             "The hidden sheet _lendbook was changed, so nobody can tell what this copy started from: download the "
             "workbook again and repeat your changes in the fresh copy."
         ) from None
+
+
+def _amount(text: str) -> Decimal:
+    """Raises ArithmeticError or ValueError for what is no amount."""
+    amount = Decimal(text)
+    check_amount("disbursed", amount)
+    return amount.quantize(Decimal("0.01"))
 
 
 def _baseline(layout: Layout, pieces: list[str]) -> Iterator[tuple[str, Decimal | int | str | date]]:
@@ -95,16 +108,24 @@ def hidden_xml(hidden: Hidden) -> bytes:
         ("skipped_weekdays", ",".join(str(day) for day in sorted(hidden.skipped_weekdays))),
         ("holidays", ",".join(day.isoformat() for day in sorted(hidden.holidays))),
     ]
+    if hidden.disbursed is not None:
+        lines.append(("disbursed", hidden.disbursed))  # the seventh line: see layouts.HANDED_OVER
     lines += [("inputs", piece) for piece in _pieces(hidden.baseline)]
     rows = [
-        b'<row r="%d">%b%b</row>'
-        % (number, text_cell(b"A%d" % number, b"", name), text_cell(b"B%d" % number, b"", text))
-        for number, (name, text) in enumerate(lines, 1)
+        b'<row r="%d">%b%b</row>' % (number, text_cell(b"A%d" % number, b"", name), _value_cell(b"B%d" % number, value))
+        for number, (name, value) in enumerate(lines, 1)
     ]
     return (
         b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<worksheet xmlns="%b"><sheetData>%b</sheetData>'
         b"</worksheet>" % (MAIN.encode(), b"".join(rows))
     )
+
+
+def _value_cell(reference: bytes, value: str | Decimal) -> bytes:
+    """Text, but for an amount that a formula counts with."""
+    if isinstance(value, str):
+        return text_cell(reference, b"", value)
+    return b'<c r="%b"><v>%b</v></c>' % (reference, number_text(to_paise(value)).encode())
 
 
 def _pieces(baseline: Mapping[str, object]) -> Iterator[str]:

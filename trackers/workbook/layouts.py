@@ -10,6 +10,8 @@ from functools import cached_property
 
 MODES = ("Cash", "Bank Transfer", "UPI", "Cheque", "Online", "Other")
 HIDDEN_SHEET = "_lendbook"
+HANDED_OVER = f"{HIDDEN_SHEET}!$B$7"
+"""The hidden sheet's cell of what was handed over, where that is not the whole investment."""
 
 CURRENCY = "₹#,##0.00;[Red]-₹#,##0.00"
 DATE = "yyyy-mm-dd"

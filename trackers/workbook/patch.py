@@ -54,7 +54,9 @@ def patch(
 
 
 def write(opened: Opened, new: Contents) -> Patched:
-    """Make an opened workbook say `new`, which differs from what it says in inputs, terms and length of the table only.
+    """Make an opened workbook say `new`.
+
+    It may differ from what the workbook says in inputs, terms, what was handed over and the table's length, no more.
 
     Raises CannotPatch when the file holds what could not be kept right.
     """
@@ -73,6 +75,7 @@ def write(opened: Opened, new: Contents) -> Patched:
                 skipped_weekdays=new.skipped_weekdays,
                 holidays=new.holidays,
                 baseline=new.cells,
+                disbursed=new.disbursed,
             )
         )
     parts |= charts(package, opened.sheet_path, opened.sheet_name, opened.contents, new)

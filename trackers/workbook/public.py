@@ -1,19 +1,27 @@
-"""The workbook as its customer takes it away: the same file without the hidden sheet and whatever speaks of it."""
+"""The workbook as its customer takes it away: without the hidden sheet and without what the lender earns.
+
+The days, the terms, what is paid and what is pending are his own affair; the summary's Profit and ROI are the lender's.
+"""
 
 import posixpath
+import re
 
 from lxml import etree
 
 from trackers.workbook.build import build_workbook
-from trackers.workbook.layouts import HIDDEN_SHEET
+from trackers.workbook.figures import FIRST_SUMMARY_ROW
+from trackers.workbook.layouts import HIDDEN_SHEET, Layout
 from trackers.workbook.package import MAIN, Package, parse_xml
-from trackers.workbook.read import read
+from trackers.workbook.read import Opened, open_workbook, read
+from trackers.workbook.sheetxml import CELL, style_of
 
 _CONTENT_TYPES, _PROPERTIES = "[Content_Types].xml", "docProps/app.xml"
+_CALCULATION_ORDER = "/calcChain.xml"  # names formula cells; a program that misses it makes it anew
+_LENDERS_OWN = ("profit", "roi")
 
 
 def without_internals(data: bytes) -> bytes:
-    """The bytes of a workbook without Lendbook's hidden sheet; every part that does not speak of it stays as it was.
+    """The bytes of a workbook without Lendbook's hidden sheet and the lender's own figures; other parts stay as they were.
 
     Excel moves texts into the shared strings when it saves, those of the hidden sheet too: such a file is built anew
     from what it says.
@@ -26,17 +34,38 @@ def without_internals(data: bytes) -> bytes:
         data = build_workbook(read(data)).data
         package = Package(data)
         path = package.sheets[HIDDEN_SHEET]
-    parts = {
-        package.workbook_path: _without_sheet(package),
-        _CONTENT_TYPES: _filtered(package, _CONTENT_TYPES, lambda row: row.get("PartName") == f"/{path}"),
-    }
+    opened = open_workbook(data)
+    folder = posixpath.dirname(package.workbook_path)
+    gone = {path, f"{folder}{_CALCULATION_ORDER}"}
+    named = {f"/{part}" for part in gone}
+    targets = named | {posixpath.relpath(part, folder) for part in gone}
     relations = _relations_path(package.workbook_path)
-    target = {f"/{path}", posixpath.relpath(path, posixpath.dirname(package.workbook_path))}
-    parts[relations] = _filtered(package, relations, lambda row: row.get("Target") in target)
+    parts = {
+        opened.sheet_path: _without_the_lenders_own(opened),
+        package.workbook_path: _without_sheet(package),
+        _CONTENT_TYPES: _filtered(package, _CONTENT_TYPES, lambda row: row.get("PartName") in named),
+        relations: _filtered(package, relations, lambda row: row.get("Target") in targets),
+    }
     if _PROPERTIES in package and HIDDEN_SHEET.encode() in package.read(_PROPERTIES):
         listed = ("HeadingPairs", "TitlesOfParts")
         parts[_PROPERTIES] = _filtered(package, _PROPERTIES, lambda row: row.tag.endswith(listed))
-    return package.replaced(parts, dropped={path, _relations_path(path)})
+    return package.replaced(parts, dropped={*gone, _relations_path(path)})
+
+
+def _without_the_lenders_own(opened: Opened) -> bytes:
+    """The tracker's sheet with the label and the value of each figure that is the lender's own left blank."""
+    cells, sheet = _cells_of_the_lender(opened.contents.layout), opened.sheet
+
+    def blank(match: re.Match[bytes]) -> bytes:
+        reference = match[2] + match[3]
+        return b'<c r="%b" s="%d"/>' % (reference, style_of(match[4])) if reference in cells else match[0]
+
+    return sheet.head + CELL.sub(blank, sheet.body) + sheet.tail
+
+
+def _cells_of_the_lender(layout: Layout) -> set[bytes]:
+    rows = (FIRST_SUMMARY_ROW + place for place, (field, _) in enumerate(layout.summary) if field in _LENDERS_OWN)
+    return {b"%b%d" % (letter, row) for row in rows for letter in (b"E", b"F")}
 
 
 def _relations_path(part: str) -> str:

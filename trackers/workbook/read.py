@@ -155,6 +155,7 @@ def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden:
         tracker_id=hidden.tracker_id,
         version=hidden.version,
         baseline=hidden.baseline or None,
+        disbursed=hidden.disbursed,
         unreadable=tuple(unreadable),
         foreign_formulas=tuple(with_formula),
         uses_1904_dates=package.counts_from_1904,
@@ -206,7 +207,7 @@ def _check_all(sheet: SheetXml, hidden: Hidden, package: Package) -> Contents:
     contents = _strict_contents(found, hidden, package)
     package.tick()
     altered = [moved] if moved else []
-    check = FormulaCheck(layout, _terms_as_written(hidden), hidden.last_day)
+    check = FormulaCheck(layout, _terms_as_written(hidden), hidden.last_day, hidden.disbursed is not None)
     for cell, expected in check.expected.items():
         # A moved row shifts the summary's ranges too: that is one fault, not ten.
         is_ours_to_check = (layout.first_row if moved else 0) <= row_number(cell) <= last_row

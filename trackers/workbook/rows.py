@@ -84,13 +84,14 @@ class SheetChange:
         """The rows through the old last day with every formula as it shall be and its new value."""
         kind, last = self.layout.kind, self.old.last_day
         pattern = _formula_pattern(kind)
-        stood = list(_formulas(kind, last, self.old_skipped, last))
+        stood = list(_formulas(kind, last, self.old_skipped, last, self.old.is_cut))
         pieces = pattern.split(table)
         if pieces[2::3] != stood or b"".join(pieces[1::3]).count(b' t="') != 1:
             pieces = pattern.split(self._in_own_form(table))
             if pieces[2::3] != stood:
                 raise CannotPatch("The formulas of the sheet are not in their order.")
-        shall = _formulas(kind, last, self.new_skipped and self.new_skipped[: last + 1], self.new.last_day)
+        skipped = self.new_skipped and self.new_skipped[: last + 1]
+        shall = _formulas(kind, last, skipped, self.new.last_day, self.new.is_cut)
         values = self._values_in_order()
         filled = [b"<v>"] * (5 * len(values) + 1)
         filled[0::5], filled[1::5], filled[2::5], filled[4::5] = pieces[0::3], pieces[1::3], shall, values
@@ -104,7 +105,7 @@ class SheetChange:
 
     def _in_own_form(self, table: bytes) -> bytes:
         """The rows with every formula of ours written out in its own cell, once it is sure that it is still ours."""
-        check = FormulaCheck(self.layout, self.old.terms, self.old.last_day)
+        check = FormulaCheck(self.layout, self.old.terms, self.old.last_day, self.old.is_cut)
         ours, met, unshared = check.expected, set(), set()
         out, seen = [], 0
         for row_match in ROW.finditer(table):
@@ -244,10 +245,13 @@ def _column(kind: str, field: str, last_day: int, skipped: tuple[bool, ...] | No
 
 
 @lru_cache(maxsize=64)
-def _formulas(kind: str, last_day: int, skipped: tuple[bool, ...] | None, summary_through: int) -> tuple[bytes, ...]:
+def _formulas(
+    kind: str, last_day: int, skipped: tuple[bool, ...] | None, summary_through: int, is_cut: bool
+) -> tuple[bytes, ...]:
     """Every formula through `last_day` in the sheet's order; the summary reaches to the day `summary_through`."""
     layout = LAYOUTS[kind]
-    summary = [b"<f>%b</f>" % escape(formula) for formula in summary_formulas(layout, summary_through).values()]
+    summed = summary_formulas(layout, summary_through, is_cut).values()
+    summary = [b"<f>%b</f>" % escape(formula) for formula in summed]
     columns = [_column(kind, column.field, last_day, skipped) for column in layout.computed]
     return *summary, *chain.from_iterable(zip(*columns, strict=True))
 

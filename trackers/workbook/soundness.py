@@ -26,7 +26,7 @@ def wrong_cells(opened: Opened) -> list[Refusal]:
     if _is_the_same_again(opened):
         return wrong
     contents, cells = opened.contents, opened.sheet.cells()
-    check = FormulaCheck(contents.layout, contents.terms, contents.last_day)
+    check = FormulaCheck(contents.layout, contents.terms, contents.last_day, contents.is_cut)
     for cell, formula in check.expected.items():
         if not check.holds(cell, cells.get(cell, (b"", b""))[1]):
             wrong.append(Refusal(cell, f"The formula should be ={formula}."))

@@ -70,7 +70,6 @@ def passbook(request, pk):
         "every": every,
         "earlier": place + 1 if place < len(pages) else None,
         "later": place - 1 if place > 1 else None,
-        "roi": found and f"{found.summary['roi'] * 100:.2f}",
         "today": tracker.book.today(),
         "disputes": own(Dispute.objects.select_related("receipt"), request.user).filter(tracker=tracker)[
             :DISPUTES_SHOWN
