@@ -2,10 +2,12 @@
 
 What was paid before the book begins stands in the workbook on the day before and is not posted; where the loan, or
 the book itself, is younger than that it stands on the day of the import, and is posted as collected then. What was
-handed over is not posted: it left the cash box long ago. A loan that the customer has already is there already.
+handed over is not posted: it left the cash box long ago; it is kept with the terms, because profit counts it. A loan
+that the customer has already is there already.
 """
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,10 +17,13 @@ from django.urls import reverse
 
 from ledger import services as ledger
 from ledger.daybook import ClosedDay
-from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer, text_of
-from ledger.models import Job
+from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer, shown, text_of
+from ledger.imports.tables import Unreadable
+from ledger.models import BookMember, Job, Role
 from ledger.resources import DateWidget, MoneyWidget
+from lendbook.money import rupees
 from trackers import services
+from trackers.loan_terms import Contradiction, Cut, face_and_given, percent_of, what_sheet_this_is
 from trackers.models import Customer, Tracker
 from trackers.openings import Opening, open_many
 from trackers.schedule import MAX_DAY, TermsError
@@ -31,6 +36,18 @@ _TYPES = {
     "no reinvest": "NO_REINVEST", "no reinvestment": "NO_REINVEST", "daily": "NO_REINVEST", "": "NO_REINVEST",
 }  # fmt: skip
 _date, _money = DateWidget().clean, MoneyWidget().clean
+_POSITIONS = ("position on the route", "position on route", "place", "order", "serial", "serial no", "sl no", "s no")
+_FACES = ("amount", "loan amount", "principal", "face", "face amount", "face value", "sanctioned")
+_GIVENS = (
+    "given", "amount given", "given amount", "disbursed", "disbursed amount", "handed over", "in hand", "net", "net given",
+    "cash given",
+)  # fmt: skip
+_CUTS = (
+    "cut amount", "cutting", "deduction", "deducted", "kept back", "interest cut", "interest deducted", "advance interest",
+    "upfront interest", "cut percent", "cut percentage",
+)  # fmt: skip
+_ROUND = ("route", "position", "agent")
+_PERCENT = re.compile(r"%|\bpercent|\bpct\b", re.IGNORECASE)
 
 
 class LoanImporter(Importer):
@@ -43,30 +60,50 @@ class LoanImporter(Importer):
         Column("customer", "Customer", True, ("customer name", "name", "party", "borrower"), "Murugan K"),
         Column("phone", "Phone", False, ("mobile", "phone number", "mobile number", "contact"), "98400 12345"),
         Column("route", "Route", False, ("area", "line", "street"), "North"),
+        Column("position", "Position", False, _POSITIONS, "4: his place on the route"),
+        Column("agent", "Agent", False, ("collector", "collection agent", "collected by"), "kumar"),
         Column("type", "Type", False, ("tracker type", "scheme", "kind"), "50K, 1L, or empty: no reinvestment"),
         Column("given_on", "Given on", True, ("date", "start date", "loan date", "start", "from"), "01-08-2024"),
-        Column("investment", "Investment", True, ("amount", "loan amount", "principal", "given"), "50,000"),
+        Column("investment", "Investment", False, _FACES, "50,000"),
+        Column("given", "Given in hand", False, _GIVENS, "44,000, or empty: all of it"),
+        Column("cut", "Cut", False, _CUTS, "6,000 or 12%"),
         Column("per_day", "Per day", True, ("per day payment", "daily", "instalment", "daily amount"), "500"),
         Column("period", "Period", True, ("days", "scheme period", "term", "no of days"), "100"),
         Column("paid_so_far", "Paid so far", False, ("paid", "collected", "received so far", "total paid"), "12,500"),
         Column("tracker_name", "Loan's name", False, ("tracker", "loan", "loan name"), "empty: from the date"),
         Column("login", "Login", False, ("user", "username", "user name"), "empty: made from the name"),
     )
+    cut_is_percent = False  # whether the heading says so; known once the file is open
     options = {"adjust": "Post on the first open day what would fall on a closed one"}
+    # fmt: off
     example = (
-        ("Murugan K", "98400 12345", "North", "50K", "01-08-2024", "50,000", "500", "100", "12,500", "", ""),
-        ("Selvi R", "", "South", "", "15-09-2024", "30,000", "300", "120", "", "Shop loan", "selvi"),
+        ("Murugan K", "98400 12345", "North", "4", "", "50K", "01-08-2024", "50,000", "44,000", "", "500", "100", "12,500",
+         "", ""),
+        ("Selvi R", "", "South", "", "", "", "15-09-2024", "30,000", "", "", "300", "120", "", "Shop loan", "selvi"),
     )
+    # fmt: on
+
+    def open(self, path):
+        """The Table in a file. Raises Unreadable, also for a sheet that is known and is no list of loans."""
+        table = super().open(path)
+        first = next(iter(table.rows()), None)
+        if said := what_sheet_this_is(table.header, [shown(cell) for cell in first.cells] if first else []):
+            raise Unreadable(said, table.header_line)
+        self.cut_is_percent = any(_PERCENT.search(name) for name in table.header)
+        return table
 
     def begin(self):
         self.book.refresh_from_db()
+        self.agents = _agents_of(self.book)
         self.today = self.book.today()
         self.skipped, self.holidays = services.skipping(self.book)
         self.customers = list(Customer.objects.filter(book=self.book).select_related("user").order_by("id"))
         self.by_login = {customer.user.username: customer for customer in self.customers}
         self.logins = set(get_user_model().objects.values_list("username", flat=True))
         self.there = {
-            _key_of(tracker.customer, tracker.terms, tracker.tracker_type, tracker.tracker_name)
+            _key_of(
+                tracker.customer, tracker.terms, tracker.tracker_type, tracker.tracker_name
+            ): tracker.disbursed_amount
             for tracker in Tracker.objects.filter(book=self.book)
             .exclude(closing=Tracker.Closing.WRITTEN_OFF)
             .select_related("customer__user")
@@ -91,7 +128,7 @@ class LoanImporter(Importer):
                 yield Checked(line, REJECTED, cells, str(error))
             else:
                 if key in self.there:
-                    yield Checked(line, DUPLICATE, cells)
+                    yield Checked(line, DUPLICATE, cells, warning=_other_given(self.there[key], opening))
                 elif key in self.seen:
                     reason = f"line {self.seen[key]} is the same loan; give one of them another name."
                     yield Checked(line, REJECTED, cells, reason)
@@ -102,7 +139,10 @@ class LoanImporter(Importer):
     def _opening(self, named):
         """(the Opening of a row, a warning). Raises ValidationError with every reason, WorkbookError, TermsError."""
         values, reasons = {}, []
-        readers = {"given_on": _date, "investment": _money, "per_day": _money, "paid_so_far": _money, "period": _days}
+        readers = {
+            "given_on": _date, "investment": _money, "given": _money, "per_day": _money, "paid_so_far": _money,
+            "period": _days, "cut": self._cut, "position": _position, "agent": self._agent,
+        }  # fmt: skip
         for column in self.columns:
             cell, name = named.get(column.role, ""), column.label.lower()
             try:
@@ -116,7 +156,7 @@ class LoanImporter(Importer):
             reasons = self._faults(values)
         if reasons:
             raise ValidationError(reasons)
-        customer = self._customer(values)
+        customer, warning = self._customer(values)
         contents = new_contents(
             _TYPES[_plain(values["type"])],
             tracker_name=ledger.clean_text(values["tracker_name"]) or f"Loan of {values['given_on']:%d-%m-%Y}",
@@ -127,7 +167,10 @@ class LoanImporter(Importer):
             skipped_weekdays=self.skipped,
             holidays=self.holidays,
         )
-        return self._brought_forward(Opening(customer, contents), values["paid_so_far"] or Decimal(0))
+        if values["given"] != values["investment"]:
+            contents = replace(contents, disbursed=values["given"])
+        opening, said = self._brought_forward(Opening(customer, contents), values["paid_so_far"] or Decimal(0))
+        return opening, f"{warning} {said}".strip()
 
     def _faults(self, values):
         faults = []
@@ -135,8 +178,13 @@ class LoanImporter(Importer):
             faults.append(f"type '{values['type'][:40]}' is unknown; write 50K, 1L or NO_REINVEST.")
         if values["given_on"] > self.today:
             faults.append(f"given on {values['given_on']:%d-%m-%Y} is in the future.")
-        if values["investment"] <= 0 or values["per_day"] <= 0:
-            faults.append("investment and per day must be above 0.")
+        if values["per_day"] <= 0:
+            faults.append("per day must be above 0.")
+        try:
+            amounts = (values[role] if values[role] != "" else None for role in ("investment", "given", "cut"))
+            values["investment"], values["given"] = face_and_given(*amounts)
+        except Contradiction as error:
+            faults.append(str(error))
         if values["paid_so_far"] and values["paid_so_far"] < 0:
             faults.append("paid so far must not be negative.")
         return faults
@@ -160,8 +208,33 @@ class LoanImporter(Importer):
             raise ClosedDay(date, self.book.closed_through)
         return opening, f"{warning} What was paid so far is posted as collected on {date:%d-%m-%Y}.".strip()
 
+    def _cut(self, cell):
+        """The Cut of a cell: rupees, or a percentage where the cell or the column's heading says so."""
+        text = text_of(cell)
+        percent = percent_of(text)
+        if percent is None and self.cut_is_percent:
+            percent = percent_of(f"{text}%")
+        amount = _money(cell) if percent is None else percent
+        if 0 < amount < 1:
+            raise ValidationError(f"'{text[:40]}' is less than 1: write a percentage like 12% or an amount in rupees.")
+        return Cut(amount, percent is not None) if amount else Cut(Decimal(0))
+
+    def _agent(self, cell):
+        """The agent of the book of that login or name."""
+        text = text_of(cell)
+        found = self.agents.get(_plain(text), [])
+        if len(found) > 1:
+            raise ValidationError(f"several agents are called '{text[:40]}'; write the login of the one.")
+        if not found:
+            known = ", ".join(sorted({user.username for users in self.agents.values() for user in users})) or "none yet"
+            raise ValidationError(f"'{text[:40]}' is no agent of this book. Its agents: {known}.")
+        return found[0]
+
     def _customer(self, values):
-        """The book's customer of that login, or that name and phone; else a new one, saved with his first loan."""
+        """(the book's customer of that login, or that name and phone, else a new one, saved with his first loan; a
+
+        warning where the row says another route, place or agent than he has: he keeps his own).
+        """
         name, phone = ledger.clean_text(values["customer"]), ledger.clean_text(values["phone"])
         login = values["login"].strip()
         for known in [self.by_login.get(login)] if login else self.customers:
@@ -173,14 +246,22 @@ class LoanImporter(Importer):
             if login or is_same:
                 if not known.is_active:
                     raise ValidationError(f"the customer {known} is deactivated; activate him first.")
-                return known
+                return known, _other_round(known, values)
         login = login or self._free_login(name, phone)
-        made = Customer(book=self.book, user=services.login_for(login), name=name, phone=phone, route=values["route"])
+        made = Customer(
+            book=self.book,
+            user=services.login_for(login),
+            name=name,
+            phone=phone,
+            route=values["route"],
+            position=values["position"] or 0,
+            agent=values["agent"] or None,
+        )
         made.full_clean(exclude=["user", "book"], validate_unique=False, validate_constraints=False)
         self.customers.append(made)
         self.by_login[login] = made
         self.logins.add(login)
-        return made
+        return made, ""
 
     def _free_login(self, name, phone):
         """A login made of the name, else of the phone's digits, that nobody has."""
@@ -225,6 +306,37 @@ class LoanImporter(Importer):
 
     def result_url(self, job):
         return reverse("trackers:list", args=[job.book.slug])
+
+
+def _agents_of(book):
+    """{login or full name in plain letters: the agents of the book of that login or name}."""
+    found = {}
+    for member in BookMember.objects.filter(book=book, role=Role.AGENT).select_related("user"):
+        for name in {_plain(member.user.username), _plain(member.user.get_full_name())} - {""}:
+            found.setdefault(name, []).append(member.user)
+    return found
+
+
+def _other_given(known, opening):
+    given = opening.contents.handed_over
+    if given == known:
+        return ""
+    return f"this loan is here with {rupees(known)} handed over; the file says {rupees(given)}. Change it in its terms."
+
+
+def _other_round(customer, values):
+    says = {name: values[name] for name in _ROUND if values[name] not in ("", getattr(customer, name))}
+    if not says:
+        return ""
+    words = ", ".join(f"{name} {value}" for name, value in says.items())
+    return f"{customer.name} keeps what he has; the row says {words}."
+
+
+def _position(cell):
+    text = text_of(cell)
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) < 100_000):
+        raise ValidationError(f"'{text[:40]}' is no place on a route: write a number such as 4.")
+    return int(text)
 
 
 def _plain(text):

@@ -6,7 +6,9 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from ledger import daybook, jobs
 from ledger import services as ledger
@@ -134,3 +136,167 @@ def test_an_import_is_undone_but_for_what_was_touched_since(book, tmp_path, djan
     importer = LoanImporter(book)
     importer.begin()
     assert len(importer.there) == 1
+
+
+# ------------------------------------------------------------------------------------------------ face, given, cut
+
+AMOUNTS = (
+    # (columns, cells, investment, handed over)
+    ("investment", "10000", 10000, 10000),
+    ("amount", '"10,000"', 10000, 10000),
+    ("given", "10000", 10000, 10000),
+    ("disbursed", "10000", 10000, 10000),
+    ("loan amount,given", "10000,8800", 10000, 8800),
+    ("face,given in hand", "10000,8800", 10000, 8800),
+    ("face value,handed over", '"10,000.00",₹8800', 10000, 8800),
+    ("principal,net given", "10000,8800", 10000, 8800),
+    ("investment,cut", "10000,1200", 10000, 8800),
+    ("investment,deduction", "10000,1200", 10000, 8800),
+    ("investment,cut", "10000,12%", 10000, 8800),
+    ("investment,cut", "10000,12 %", 10000, 8800),
+    ("investment,cut %", "10000,12", 10000, 8800),
+    ("investment,cut (%)", "10000,12.5", 10000, 8750),
+    ("investment,cut percent", "10000,12", 10000, 8800),
+    ("given,cut", "8800,1200", 10000, 8800),
+    ("given,cut", "8800,12%", 10000, 8800),
+    ("given,cut %", "8800,12", 10000, 8800),
+    ("investment,given,cut", "10000,8800,1200", 10000, 8800),
+    ("investment,given,cut", "10000,8800,12%", 10000, 8800),
+    ("investment,given,cut %", "10000,8800,12", 10000, 8800),
+    ("investment,given,cut", "10000,,1200", 10000, 8800),
+    ("investment,given,cut", "10000,8800,", 10000, 8800),
+    ("investment,given,cut", ",8800,1200", 10000, 8800),
+    ("investment,given,cut", "10000,,", 10000, 10000),
+    ("investment,given,cut", "10000,10000,0", 10000, 10000),
+    ("investment,cut", "10000,0", 10000, 10000),
+    ("investment,cut", "9999.99,33.33%", "9999.99", "6666.99"),
+    ("investment,interest cut", "10000,1200", 10000, 8800),
+)
+
+
+@pytest.mark.parametrize(("columns", "cells", "face", "given"), AMOUNTS)
+def test_two_of_face_given_and_cut_give_the_third(book, tmp_path, columns, cells, face, given):
+    text = f"customer,given on,per day,period,paid so far,{columns}\nKala,01-08-2024,100,100,2500,{cells}\n"
+    document, code = run(book, text, tmp_path)
+    assert (code, document["errors"]) == (0, [])
+    tracker = Tracker.objects.get()
+    assert (tracker.investment, tracker.disbursed_amount) == (Decimal(face), Decimal(given))
+    assert (tracker.total_paid, tracker.profit) == (2500, 2500 - Decimal(given))
+    assert services.contents_of(tracker).summary()["profit"] == tracker.profit
+    assert checks.findings(book) == []
+    document, _ = run(book, text, tmp_path)
+    assert (document["imported"], document["duplicate"], document["warnings"]) == (0, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "reason"),
+    [
+        ("investment,given,cut", "10000,8800,1000", "less a cut of 1,000.00 is 9,000.00, but given is 8,800.00"),
+        ("investment,given,cut", "10000,8800,10%", "less a cut of 10 % is 9,000.00, but given is 8,800.00"),
+        ("investment,given,cut", "10000,8800,0", "is 10,000.00, but given is 8,800.00"),
+        ("investment,given", "8800,10000", "are the two columns exchanged"),
+        ("investment,cut", "10000,12000", "more than the investment"),
+        ("given,cut", "8800,100%", "leaves nothing"),
+        ("investment,cut", "10000,0.12", "write a percentage like 12%"),
+        ("investment,cut", "10000,a lot", "'a lot'"),
+        ("investment,given,cut", ",,1200", "the investment is missing"),
+        ("investment", "", "the investment is missing"),
+        ("investment", "0", "above 0"),
+        ("investment", "-5", "above 0"),
+        ("phone", "9840011111", "the investment is missing"),
+    ],
+)
+def test_amounts_that_do_not_go_together_are_refused_with_their_row(book, tmp_path, columns, cells, reason):
+    text = f"customer,given on,per day,period,{columns}\nKala,01-08-2024,100,100,{cells}\n"
+    document, code = run(book, text, tmp_path)
+    assert (code, document["errors"][0]["line"]) == (1, 2)
+    assert reason in document["errors"][0]["reason"]
+    assert not Tracker.objects.exists()
+
+
+def test_the_same_loan_with_another_amount_given_is_told(book, tmp_path):
+    text = "customer,given on,per day,period,investment,given\nKala,01-08-2024,100,100,10000,"
+    run(book, f"{text}8800\n", tmp_path)
+    document, _ = run(book, f"{text}9000\n", tmp_path)
+    assert (document["imported"], document["duplicate"]) == (0, 1)
+    assert "8,800.00 handed over; the file says 9,000.00" in document["warnings"][0]["reason"]
+
+
+# ------------------------------------------------------------------------------------------------ the round
+
+
+def test_place_on_the_route_and_agent_come_along(book, tmp_path):
+    kumar = world.person("kumar", first_name="Kumar", last_name="S")
+    ledger.set_member(book, kumar, "agent")
+    text = (
+        HEADER.strip()
+        + ",sl no,collector\n"
+        + (
+            "Murugan,,North,,01-08-2024,10000,100,100,,4,kumar\n"
+            "Selvi,,North,,01-08-2024,10000,100,100,,5,Kumar S\n"
+            "Anbu,,North,,01-08-2024,10000,100,100,,,\n"
+            "Murugan,,North,,02-08-2024,10000,100,100,,9,\n"
+        )
+    )
+    document, code = run(book, text, tmp_path)
+    assert (code, document["imported"]) == (0, 4)
+    there = Customer.objects.order_by("id").values_list("name", "position", "agent__username")
+    assert list(there) == [("Murugan", 4, "kumar"), ("Selvi", 5, "kumar"), ("Anbu", 0, None)]
+    assert [one["reason"] for one in document["warnings"]] == ["Murugan keeps what he has; the row says position 9."]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("x,", "no place on a route"),
+        ("-1,", "no place on a route"),
+        (",ravi", "'ravi' is no agent of this book. Its agents: kumar, vel."),
+        (",Same Name", "several agents are called 'Same Name'"),
+    ],
+)
+def test_a_place_or_an_agent_that_is_none_is_refused(book, tmp_path, cells, reason):
+    ledger.set_member(book, world.person("ravi"), "staff")
+    for login in ("kumar", "vel"):
+        ledger.set_member(book, world.person(login, first_name="Same", last_name="Name"), "agent")
+    row = f"Murugan,,North,,01-08-2024,10000,100,100,,{cells}\n"
+    document, _ = run(book, HEADER.strip() + ",position,agent\n" + row, tmp_path)
+    assert reason in document["errors"][0]["reason"]
+
+
+# ------------------------------------------------------------------------------------------------ other sheets
+
+DAYS = ",".join(str(day) for day in range(1, 29))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"NOV 2026,Loan,Due,{DAYS},Total\nKala,10000,100,100,100\n", "This is a month grid"),
+        (f"customer,{DAYS}\nKala,100,100\n", "This is a month grid"),
+        (f"Name,{','.join(f'{day:02d}' for day in range(1, 32))}\nKala,100\n", "This is a month grid"),
+        (f"Name,{','.join(str(day) for day in range(15, 31))}\nKala,100\n", "This is a month grid"),
+        ("Name: Kala,,Loan: 10000,\nDate,Amount,Balance,Sign\n01-11-2026,100,9900,\n", "customer's passbook"),
+        ("Date,Amount,Balance,Sign\n01-11-2026,100,9900,\n", "customer's passbook"),
+        ("Customer: Kala,\nDate,Amount\n01-11-2026,100\n", "customer's passbook"),
+    ],
+)
+def test_a_month_grid_or_a_passbook_is_named_as_what_it_is(book, tmp_path, text, said):
+    document, code = run(book, text, tmp_path)
+    assert code == 1
+    assert said in document["errors"][0]["reason"]
+
+
+def test_the_wizard_names_them_and_takes_face_and_given_too(book, client):
+    asha = world.person("asha")
+    ledger.set_member(book, asha, "owner")
+    client.force_login(asha)
+    address = reverse("ledger:new_import", args=[book.slug, "loans"])
+    grid = SimpleUploadedFile("grid.csv", f"Name,{DAYS}\nKala,100\n".encode())
+    assert "This is a month grid" in client.post(address, {"file": grid}).content.decode()
+    rows = b"customer,given on,per day,period,investment,cut %\nKala,01-08-2024,100,100,10000,12\n"
+    client.post(address, {"file": SimpleUploadedFile("loans.csv", rows)})
+    job = Job.objects.get()
+    jobs.run(job.pk)
+    client.post(reverse("ledger:confirm_import", args=[book.slug, job.pk]))
+    jobs.run(job.pk)
+    assert Tracker.objects.get().disbursed_amount == 8800

@@ -9,9 +9,10 @@ from trackers.management.base import TrackerCommand
 
 class Command(TrackerCommand):
     help = (
-        "Import running loans from a CSV or XLSX file with the columns customer, phone, route, type, given on, "
-        "investment, per day, period, paid so far (and a loan's name and login). All rows or none; what was paid before "
-        "the book begins stands in the workbook and is not posted."
+        "Import running loans from a CSV or XLSX file with the columns customer, phone, route, position, agent, type, "
+        "given on, investment, given, cut (in rupees or like 12%), per day, period, paid so far (and a loan's name and "
+        "login). Two of investment, given and cut give the third. All rows or none; what was paid before the book begins "
+        "stands in the workbook and is not posted."
     )
 
     def add_options(self, parser):
