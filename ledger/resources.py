@@ -15,7 +15,8 @@ from import_export import fields, resources, widgets
 from ledger.dates import check_date, parse_date
 from ledger.imports.importing import text_of
 from ledger.imports.tables import day_of
-from ledger.models import Direction, LedgerEntry, PaymentMode
+from ledger.models import Direction, LedgerEntry
+from ledger.payment_modes import CASH, find_mode, unknown_mode
 from lendbook.money import parse_money
 
 CONTENT_TYPES = {
@@ -89,17 +90,14 @@ class DirectionWidget(TextWidget):
 
 
 class ModeWidget(TextWidget):
-    """A payment mode, letter case aside; empty means Cash."""
-
-    _modes = {mode.casefold(): mode for mode in PaymentMode.values}
+    """A payment mode, however it is written (ledger.payment_modes); empty means Cash."""
 
     def clean(self, value, row=None, **kwargs):
-        text = text_of(value) or PaymentMode.CASH
-        if text.casefold() not in self._modes:
-            raise ValidationError(
-                f"payment mode '{text[:40]}' is unknown; write one of {', '.join(PaymentMode.values)}."
-            )
-        return self._modes[text.casefold()]
+        text = text_of(value) or CASH
+        mode = find_mode(text)
+        if mode is None:
+            raise ValidationError(unknown_mode(text))
+        return mode
 
 
 def _text(name, attribute=None):

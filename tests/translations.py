@@ -24,9 +24,9 @@ LANGUAGES = ("ta", "hi")
 # Every text in these is for customers.
 TEMPLATES = "templates/portal/**/*.html"
 _SHARED = ("trackers/models.py", "trackers/disputes.py", "trackers/sharing.py")
-MODULES = ("trackers/portal/**/*.py", "lendbook/front.py", *_SHARED)
+MODULES = ("trackers/portal/**/*.py", "ledger/payment_modes.py", "lendbook/front.py", *_SHARED)
 # Of these modules some texts are for the staff.
-FOR_STAFF_TOO = {"trackers/portal/links.py", *_SHARED}
+FOR_STAFF_TOO = {"trackers/portal/links.py", "ledger/payment_modes.py", *_SHARED}
 _CALLS = {
     name: forms
     for names, forms in (

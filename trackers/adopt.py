@@ -13,7 +13,7 @@ from ledger import faults, jobs
 from ledger import services as ledger
 from ledger.imports import wizard
 from ledger.models import Job
-from trackers import posting, services, store
+from trackers import posted, posting, services, store
 from trackers.collection import REFUSALS, words
 from trackers.models import Draft, Tracker
 from trackers.workbook.contents import Contents, edited
@@ -139,6 +139,15 @@ def adopt_copy(tracker, uploaded, *, user=None, take=(), adjust=False, seen=None
         change = _change_of(tracker, opened, changes)
         services.commit([change], user=user, reason="Adopted from a file", adjust=adjust, mends=True)
         return tracker, changes
+
+
+def posted_by(tracker, changes):
+    """The live entries of the days that written changes touched; all days' where they moved the start date."""
+    days = {change.day for change in changes}
+    entries = posted.of_tracker(tracker)
+    if any(change.field == "start_date" for change in changes):
+        return entries
+    return [entry for entry in entries if int(entry.source_ref.split(":")[1]) in days]
 
 
 def _chosen(comparison, take, adjust) -> list[Change]:
@@ -285,7 +294,7 @@ def adopt_step(job, progress):
     parameters = job.parameters
     try:
         uploaded = read(_kept_bytes(job), thorough=True)
-        _, changes = adopt_copy(
+        tracker, changes = adopt_copy(
             _fresh(parameters["tracker"]),
             uploaded,
             user=get_user_model().objects.filter(pk=parameters["by"]).first(),
@@ -295,7 +304,7 @@ def adopt_step(job, progress):
         )
     except REFUSALS as error:
         return Job.State.ASKS, {"fault": words(error)}
-    return Job.State.DONE, {"cells": len(changes)}
+    return Job.State.DONE, {"cells": len(changes), "posted": posted.words(posted_by(tracker, changes))}
 
 
 jobs.register(jobs.Kind(KIND, {ADOPT: adopt_step}, page="trackers:comparison", over=wizard.clear_away))

@@ -19,7 +19,7 @@ from ledger.imports import wizard
 from ledger.imports.tables import Unreadable
 from ledger.models import Job
 from lendbook.money import plain
-from trackers import adopt, services, store
+from trackers import adopt, posted, services, store
 from trackers.collection import REFUSALS, words
 from trackers.models import Customer
 
@@ -178,12 +178,16 @@ def _adopted(book, read, choice, adjust, user):
     except REFUSALS as error:
         return {"state": "fault", "message": words(error)}
     left = 0 if adjust else len(comparison.adjustments)
+    where = posted.words(posted.of_tracker(tracker))
+    said = [f"Posted: {where}."] if where else []
+    said += [f"Refused: {', '.join(one.cell for one in comparison.refused)}."] if comparison.refused else []
+    said += [f"{left} cells of closed days were left out."] if left else []
     return {
         "state": "new",
         "tracker": tracker.pk,
         "customer": customer.name,
         "total": plain(tracker.total_paid),
-        "message": f"{left} cells of closed days were left out." if left else "",
+        "message": " ".join(said),
     }
 
 

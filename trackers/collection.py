@@ -16,9 +16,11 @@ from ledger import access, faults
 from ledger import services as ledger
 from ledger.daybook import ClosedDay
 from ledger.models import Book, Role
+from ledger.payment_modes import CASH
 from lendbook.money import plain
-from trackers import posting, services, store
+from trackers import posted, posting, services, store
 from trackers.models import Approval, CollectionSave, Draft, Tracker
+from trackers.posting import PAID
 from trackers.schedule import TermsError
 from trackers.workbook.errors import WorkbookError
 
@@ -34,7 +36,7 @@ class Typed:
 
     tracker_id: int
     amount: Decimal
-    mode: str = "Cash"
+    mode: str = CASH
     note: str = ""
     add: bool = False
     seen: int | None = None
@@ -45,7 +47,7 @@ def words(error):
     return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
 
 
-def save_draft(tracker, date, *, user, amount, mode="Cash", note="", add=False):
+def save_draft(tracker, date, *, user, amount, mode=CASH, note="", add=False):
     """Keep a typed figure; `amount` None takes the draft away."""
     own = {"tracker": tracker, "date": date, "saved_by": user}
     if amount is None and not note:
@@ -125,6 +127,7 @@ def put_back_values(kept):
 
 def _commit(book, date, changes, report, user, token, adjust, job):
     def also():
+        _say_where(book, changes, report)
         CollectionSave.objects.create(
             token=token, book=book, date=date, job=job, saved_by=user, result={"rows": report}
         )
@@ -133,7 +136,22 @@ def _commit(book, date, changes, report, user, token, adjust, job):
     services.commit(changes, user=user, reason=f"Collected on {date:%d-%m-%Y}", adjust=adjust, also=also)
     for line in report:
         if line["ok"]:
-            line["message"] = "Saved"
+            line["message"] = _saved_words(line)
+
+
+def _say_where(book, changes, report):
+    """Put into each saved line where its payment went: "posted", as posted.kept; of what came on top, that part."""
+    days = posted.by_day(book, [day for change in changes for day in change.days])
+    for line in report:
+        if not line["ok"]:
+            continue
+        entries = [entry for entry in days.get((line["tracker"], line["day"]), ()) if f":{PAID}:" in entry.source_ref]
+        line["posted"] = posted.kept(entries[-1:] if line["add"] else entries)
+
+
+def _saved_words(line):
+    where = posted.in_words(line["posted"])
+    return f"Saved, {where}" if where else "Saved"
 
 
 @dataclass
@@ -246,6 +264,8 @@ def approve(approvals, *, user, adjust=False):
                         adjust=adjust,
                         also=lambda row=approval: _decide(row, Approval.State.APPROVED, user),
                     )
+                    _say_where(tracker.book, [change], [line])
+                    line["message"] = _saved_words(line)
             except REFUSALS as error:
                 line = {**line, "ok": False, "message": words(error)}
             report.append(line)

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from ledger import access
 from ledger.admin.forms import DayField, LineField, OwnChoiceField
 from ledger.models import Account
+from ledger.payment_modes import CASH
 from lendbook.money import MoneyFormField, rupees
 from trackers.models import Customer, Tracker
 from trackers.workbook.contents import MAX_TEXT
@@ -47,7 +48,7 @@ class DayForm(forms.Form):
         """The day's inputs, None where blank; a payment without a mode is cash."""
         values = {name: self.cleaned_data[name] if self.cleaned_data[name] != "" else None for name in self.names}
         if values.get("paid") is not None and not values.get("mode"):
-            values["mode"] = MODES[0]
+            values["mode"] = CASH
         return values
 
 

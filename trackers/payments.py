@@ -16,16 +16,15 @@ from ledger import services as ledger
 from ledger.daybook import ClosedDay
 from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer, match_columns, text_of
 from ledger.models import Job
-from ledger.resources import DateWidget, MoneyWidget
+from ledger.resources import DateWidget, ModeWidget, MoneyWidget
 from lendbook.money import rupees
-from trackers import posting, services, store
+from trackers import posted, posting, services, store
 from trackers.collection import REFUSALS, put_back_values, shown_values, words
 from trackers.models import Tracker
 from trackers.schedule import MAX_DAY
-from trackers.workbook.contents import MODE_BY_NAME
 from trackers.workbook.read import open_workbook
 
-_date, _money = DateWidget().clean, MoneyWidget().clean
+_date, _money, _mode = DateWidget().clean, MoneyWidget().clean, ModeWidget().clean
 
 
 @dataclass
@@ -94,7 +93,7 @@ class PaymentImporter(Importer):
         self.frozen = faults.frozen(self.book.pk, faults.TRACKER)
         self.frozen_days = list(faults.freezing(self.book.pk, faults.DAYS))
         self.found, self.trackers, self.contents, self.seen = {}, {}, {}, {}
-        self.written = {}
+        self.written, self.went = {}, []
 
     # -------------------------------------------------------------------------------------------- check
 
@@ -131,10 +130,7 @@ class PaymentImporter(Importer):
                 f"line {self.seen[tracker.pk, day]} is the same day of the same tracker; make them one."
             )
         self.seen[tracker.pk, day] = line
-        mode = text_of(named.get("mode", ""))
-        if mode and mode.casefold() not in MODE_BY_NAME:
-            raise ValidationError(f"'{mode[:20]}' is no payment mode; write one of {', '.join(MODE_BY_NAME.values())}.")
-        edits = {"paid": amount, "mode": MODE_BY_NAME.get(mode.casefold(), "Cash")}
+        edits = {"paid": amount, "mode": _mode(named.get("mode", ""))}
         if notes := ledger.clean_text(text_of(named.get("notes", ""))):
             edits["notes"] = notes
         return Payment(tracker, day, edits), self._contents(tracker).days.get(day, {})
@@ -184,6 +180,7 @@ class PaymentImporter(Importer):
             payment = checked.value
             days.setdefault(payment.tracker, {})[payment.day] = payment.edits
         changes = self._write(days, "Imported")
+        self.went += posted.sums(posted.of_changes(self.book, [day for change in changes for day in change.days]))
         if job is not None:
             lines = [
                 {"tracker": day.tracker.pk, "day": day.day, "before": shown_values(day.before),
@@ -213,6 +210,10 @@ class PaymentImporter(Importer):
             self.written[one.tracker.pk] = store.waiting_path(one.tracker, one.sha256).read_bytes()
         transaction.on_commit(lambda: store.settle(*(change.tracker for change in changes)))
         return changes
+
+    def said(self):
+        where = posted.in_words(self.went)
+        return f"Posted: {where}." if where else ""
 
     def undo(self, job):
         """Put the days back as they were before; a day that was changed since stays."""

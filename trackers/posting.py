@@ -101,7 +101,7 @@ def post_changes(book, changes, *, user=None, adjust=False):
     Returns the source_refs posted.
     """
     columns = columns_of(book)
-    live = _live_entries(book, changes)
+    live = live_entries(book, changes)
     rows, taken, account_for = [], [], _accounts(book, user)
     for change in changes:
         mode = change.after.get("mode") or PaymentMode.CASH
@@ -137,7 +137,7 @@ def post_changes(book, changes, *, user=None, adjust=False):
     return set(posted)
 
 
-def _live_entries(book, changes):
+def live_entries(book, changes):
     """{(tracker id, day, column): {part: entry}} of what stands in the ledger for the changed days."""
     wanted = {(change.tracker.pk, change.day) for change in changes}
     dates = {change.date for change in changes}

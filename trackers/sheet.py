@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from ledger import access
-from ledger.models import PaymentMode
+from ledger.payment_modes import CASH, find_mode, unknown_mode
 from lendbook.money import ZERO, parse_money, rupees
 from trackers import schedule, services
 from trackers.collection import REFUSALS, Typed, words
@@ -56,7 +56,7 @@ class Row:
 
     @property
     def chosen_mode(self):
-        return self.mode or self.held.get("mode") or PaymentMode.CASH
+        return self.mode or self.held.get("mode") or CASH
 
     def typed_row(self):
         """What was typed as collection.Typed. Raises ValidationError: no amount, or add or replace is not chosen."""
@@ -68,12 +68,13 @@ class Row:
             amount = parse_money(self.typed)
         if amount < 0:
             raise ValidationError("An amount is never below 0. 0 means: came, and paid nothing.")
-        if self.mode and self.mode not in PaymentMode.values:
-            raise ValidationError(f"'{self.mode[:20]}' is no payment mode.")
+        mode = find_mode(self.mode) if self.mode else CASH
+        if mode is None:
+            raise ValidationError(unknown_mode(self.mode))
         if self.is_filled and self.how not in (ADD, REPLACE):
             raise ValidationError(f"The day has {rupees(self.held['paid'])} already: choose add or replace.")
         is_added = self.is_filled and self.how == ADD
-        return Typed(self.pk, amount, self.mode or PaymentMode.CASH, self.note, is_added, self.seen)
+        return Typed(self.pk, amount, mode, self.note, is_added, self.seen)
 
 
 @dataclass(frozen=True)

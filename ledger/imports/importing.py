@@ -122,6 +122,10 @@ class Importer:
         """
         raise NotImplementedError
 
+    def said(self):
+        """A sentence for the page of a finished import, beside its counts; "" for none."""
+        return ""
+
     def undo(self, job):
         """Take back what `job` posted; returns a sentence that says what was done. A second call finds nothing."""
         raise NotImplementedError

@@ -219,7 +219,8 @@ def post_step(job, progress):
     table = _opened(job, importer)
 
     def finish(report):
-        jobs.finish(job, Job.State.DONE, {**job.result, **_counts(report, table), "held": 0})
+        counts = {**_counts(report, table), "held": 0, "said": importer.said()}
+        jobs.finish(job, Job.State.DONE, {**job.result, **counts})
 
     try:
         importing.place(importer, table, job.parameters["roles"], job=job, finish=finish, progress=progress)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from ledger.natures import ONE_WAY, Nature, fits, guess
+from ledger.payment_modes import PAYMENT_MODES
 from lendbook.money import ZERO, MoneyField
 
 
@@ -19,14 +20,8 @@ class Direction(models.TextChoices):
     SPENT = "spent", "Spent"
 
 
-class PaymentMode(models.TextChoices):
-    CASH = "Cash", "Cash"
-    UPI = "UPI", "UPI"
-    BANK_TRANSFER = "Bank Transfer", "Bank Transfer"
-    CHEQUE = "Cheque", "Cheque"
-    CARD = "Card", "Card"
-    ONLINE = "Online", "Online"
-    OTHER = "Other", "Other"
+# PaymentMode.CASH, .UPI and so on, as the one table of them has it.
+PaymentMode = models.TextChoices("PaymentMode", [(mode.key, (mode.name, mode.name)) for mode in PAYMENT_MODES])
 
 
 class Role(models.TextChoices):

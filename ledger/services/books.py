@@ -10,10 +10,10 @@ from ledger.models import (
     Category,
     Direction,
     Nature,
-    PaymentMode,
     PaymentModeAccount,
     Role,
 )
+from ledger.payment_modes import PAYMENT_MODES
 from ledger.services.checks import clean_text
 from lendbook.money import ZERO
 
@@ -29,15 +29,6 @@ DEFAULT_CATEGORIES = (
     ("Cash Short", Direction.SPENT, Nature.COST),
     ("Cash Excess", Direction.RECEIVED, Nature.INCOME),
 )
-# The kind of account a payment mode pays into when a book is opened; the first of these that the book has.
-_MODE_KINDS = {
-    PaymentMode.CASH: ("cash",),
-    PaymentMode.UPI: ("upi", "bank"),
-    PaymentMode.BANK_TRANSFER: ("bank",),
-    PaymentMode.CHEQUE: ("bank",),
-    PaymentMode.ONLINE: ("bank", "upi"),
-    PaymentMode.CARD: ("card", "bank"),
-}
 
 
 @transaction.atomic
@@ -57,10 +48,10 @@ def open_book(*, slug, name, owner=None, begins_on=None, time_zone="Asia/Kolkata
         account.full_clean()
         account.save()
         made.append(account)
-    for mode, kinds in _MODE_KINDS.items():
-        account = next((account for kind in kinds for account in made if account.kind == kind), None)
+    for mode in PAYMENT_MODES:
+        account = next((account for kind in mode.pays_into for account in made if account.kind == kind), None)
         if account:
-            PaymentModeAccount.objects.create(book=book, payment_mode=mode, account=account)
+            PaymentModeAccount.objects.create(book=book, payment_mode=mode.name, account=account)
     if owner:
         set_member(book, owner, Role.OWNER)
     return book

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from ledger import closing, daybook
-from ledger.models import LedgerEntry
+from ledger.models import Book, LedgerEntry
 from tests.trackers import pages
 from tests.trackers.pages import DAY
 from trackers import posting, services, store, tasks
@@ -64,10 +64,41 @@ def test_the_sheet_lists_every_running_tracker_with_what_is_due_and_behind(ravi,
     assert (second.due, second.behind, second.days_past_due) == (Decimal(500), Decimal(1000), 2)
 
 
-def test_the_sheet_begins_with_the_first_day_that_is_not_closed(ravi, cast):
-    assert ravi.get(address("collect", cast.main)).context["date"] == cast.main.today()
-    closing.close_day(cast.main, DAY, user=cast.ravi)
-    assert ravi.get(address("collect", cast.main)).context["date"] == date(2024, 10, 18)
+@pytest.mark.parametrize("who", ["ravi", "kumar"])
+@pytest.mark.parametrize("closed", [None, -40, -3, -1, 0, 2])
+def test_the_sheet_opens_today_and_offers_a_day_that_is_not_closed(cast, client, who, closed):
+    today = cast.main.today()
+    if closed is not None:
+        Book.objects.filter(pk=cast.main.pk).update(closed_through=today + timedelta(days=closed))
+    client.force_login(getattr(cast, who))
+    page = client.get(address("collect", cast.main))
+    assert page.context["date"] == today
+    assert "not-today" not in page.content.decode()
+    waits = today + timedelta(days=closed + 1) if closed is not None and closed < -1 else None
+    assert page.context["unclosed"] == waits
+    assert ("is not closed yet" in page.content.decode()) == bool(waits)
+    if waits:
+        page = client.get(address("collect", cast.main), {"date": waits.isoformat()})
+        assert "is not closed yet" not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(-1, "yesterday"), (-3, "3 days ago"), (1, "which has not come yet"), (0, None)]
+)
+def test_a_sheet_of_another_day_says_so_loudly(ravi, cast, days, said):
+    page = sheet(ravi, cast, on=cast.main.today() + timedelta(days=days)).content.decode()
+    assert ('class="note warn not-today" role="alert"' in page) == bool(said)
+    assert not said or (said in page and "Go to today" in page)
+
+
+def test_an_agent_is_never_sent_to_a_day_that_has_not_come(cast, client):
+    client.force_login(cast.kumar)
+    today = cast.main.today()
+    Book.objects.filter(pk=cast.main.pk).update(closed_through=today)
+    refused = save(client, cast, {cast.trackers[0]: "500"}, on=today)
+    assert [name for name, _ in refused.context["asks"]] == [""]
+    assert f"{today + timedelta(days=1):%d-%m-%Y}" not in refused.context["asks"][0][1]
+    assert "Ask the office" in refused.context["asks"][0][1]
 
 
 def test_typed_amounts_are_saved_once_however_often_save_is_pressed(ravi, cast):

@@ -132,7 +132,7 @@ def test_text_where_a_number_belongs_is_refused():
 
 
 def test_a_negative_amount_an_error_and_an_unknown_mode_are_refused():
-    copy = copy_with(stored(), C16=b"<v>-5</v>", G16=b"<f>1/0</f>", E16=text("GPay"))
+    copy = copy_with(stored(), C16=b"<v>-5</v>", G16=b"<f>1/0</f>", E16=text("Barter"))
     assert {refusal.cell for refusal in compared(stored(), copy).refused} == {"C16", "G16", "E16"}
 
 

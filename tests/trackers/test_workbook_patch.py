@@ -284,7 +284,7 @@ def test_terms_that_make_no_scheme_are_refused():
         ({1: {"paid": Decimal("NaN")}}, "more than an amount may be"),
         ({1: {"paid": "500"}}, "C14: '500' is not an amount"),
         ({1: {"paid": True}}, "is not an amount"),
-        ({1: {"mode": "Barter"}}, "E14: Unknown payment mode 'Barter': use one of Cash, Bank Transfer"),
+        ({1: {"mode": "Barter"}}, "E14: 'Barter' is no payment mode that is known: write one of Cash, UPI"),
         ({1: {"notes": "x" * 2001}}, "2,001 characters; 2,000 is the most"),
         ({1: {"notes": "\ud800"}}, "half a character"),
         ({1: {"pocket_money": Decimal(5)}}, "has no input column 'pocket_money'"),

@@ -121,13 +121,16 @@ def test_an_original_filled_by_hand_is_understood():
 
 def test_what_an_original_holds_that_cannot_be_read_is_listed_by_cell():
     contents = read(
-        original(filled={"C14": "five hundred", "C15": -20, "E16": "GPay", "G17": "=C14*2", "C18": 500, "B10": "soon"})
+        original(
+            filled={"C14": "five hundred", "C15": -20, "E16": "Barter", "G17": "=C14*2", "C18": 500, "B10": "soon"}
+        )
     )
     reasons = {refusal.cell: refusal.reason for refusal in contents.unreadable}
     assert set(reasons) == {"C14", "C15", "E16", "G17", "B10"}
     assert "'five hundred' is not an amount" in reasons["C14"]
     assert "negative" in reasons["C15"]
-    assert "Unknown payment mode 'GPay'" in reasons["E16"]
+    assert "'Barter' is no payment mode" in reasons["E16"]
+    assert "Nothing of its row is taken" in reasons["E16"]
     assert "formula without a value" in reasons["G17"]
     assert "not a date" in reasons["B10"]
     assert contents.days == {5: {"paid": Decimal(500)}}

@@ -1,14 +1,13 @@
 """The fixed words of trackers that a customer reads in his language: payment modes, how a scheme ended."""
 
 from django.utils.translation import gettext, pgettext
-from django.utils.translation import gettext_noop as _
 
-MODES = (_("Cash"), _("Bank Transfer"), _("UPI"), _("Cheque"), _("Online"), _("Other"))
+from ledger.payment_modes import NAMES
 
 
 def mode_word(mode):
     """A payment mode as the workbook has it, in the reader's language."""
-    return gettext(mode) if mode in MODES else mode
+    return gettext(mode) if mode in NAMES else mode
 
 
 def closing_word(tracker):

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 
+from ledger.payment_modes import CASH
 from trackers import posting, store
 from trackers.models import Tracker
 from trackers.schedule import MAX_DAY
@@ -54,7 +55,7 @@ def day_change(tracker, opened, day, values, *, add=False, clear=False):
             raise ValidationError("What is added on top must be above 0.")
         edits["paid"] = (before.get("paid") or Decimal(0)) + added
     if edits.get("paid") and "mode" not in edits and not before.get("mode"):
-        edits["mode"] = "Cash"
+        edits["mode"] = CASH
     change = changed(tracker, opened, days={day: edits})
     change.days = [posting.DayChange(tracker, day, before, dict(change.new.days.get(day, {})), added)]
     return change

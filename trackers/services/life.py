@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import services as ledger
+from ledger.payment_modes import CASH
 from trackers import posting, store
 from trackers.models import Tracker
 from trackers.services.change import (
@@ -117,7 +118,7 @@ def renew(tracker, *, start_date, user=None, adjust=False, post_disbursement=Tru
             values = {"paid": owed, "mode": "Other", "notes": f"Settled by renewal on {start_date:%d-%m-%Y}"}
             settled = [day_change(old, current(old), day, values, add=True)]
             # Back into the account that the new loan leaves, or both would be wrong by the old balance.
-            account = terms.get("disbursed_account") or ledger.account_for_mode(old.book, "Cash")
+            account = terms.get("disbursed_account") or ledger.account_for_mode(old.book, CASH)
             settled[0].days = [replace(settled[0].days[0], account=account)]
         with written(settled) as files:
 

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import services as ledger
+from ledger.payment_modes import CASH
 from trackers import posting, store
 from trackers.models import Customer, Holiday, Tracker
 from trackers.services.change import as_handed_over, take_figures, take_terms, waiting
@@ -105,7 +106,7 @@ def open_tracker(
             if days:
                 posting.post_changes(book, days, user=user, adjust=adjust)
             if post_disbursement:
-                account = disbursed_account or ledger.account_for_mode(book, "Cash")
+                account = disbursed_account or ledger.account_for_mode(book, CASH)
                 posting.post_disbursement(tracker, account=account, user=user, adjust=adjust)
             if also:
                 also(tracker)

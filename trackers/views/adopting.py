@@ -149,7 +149,8 @@ def _after(request, book, row, job):
     cells = job.result.get("cells", 0)
     if job.state == Job.State.DONE:
         told = f"{cells} {'cell' if cells == 1 else 'cells'} written." if cells else "The workbook is Lendbook's again."
-        messages.success(request, told)
+        where = job.result.get("posted")
+        messages.success(request, f"{told} {where}." if where else told)
     elif job.error:
         messages.error(request, job.error)
     return redirect("trackers:compare" if adopt.drafts_of(row) else "trackers:tracker", book.slug, row.pk)

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 from ledger import access
 from ledger.pages import book_page, page
 from lendbook.money import ZERO
-from trackers import collection
+from trackers import collection, posted
 from trackers.models import Approval
 
 DECIDED_SHOWN = 50
@@ -51,7 +51,8 @@ def _decide(request, book):
         report = collection.approve(chosen, user=request.user, adjust=adjust)
         done = sum(line["ok"] for line in report)
         if done:
-            messages.success(request, f"{done} approved, written and posted.")
+            where = posted.in_words(one for line in report if line["ok"] for one in line["posted"])
+            messages.success(request, f"{done} approved, written and posted{f': {where}' if where else ''}.")
         for line in [line for line in report if not line["ok"]][:20]:
             messages.error(request, f"{line['name']}: {line['message']}")
     return redirect("trackers:approvals", book.slug)

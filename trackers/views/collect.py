@@ -20,24 +20,31 @@ from ledger import access, jobs, paper
 from ledger.dates import parse_date
 from ledger.daybook import ClosedDay, account_balances
 from ledger.exports import table_response
-from ledger.models import Account, Job, PaymentMode, Role
+from ledger.models import Account, Job, Role
 from ledger.pages import book_page, page
+from ledger.payment_modes import CASH, NAMES, find_mode, unknown_mode
 from ledger.views.day_book import refused
 from ledger.views.imports import is_busy, progress_words
 from lendbook.money import ZERO, parse_money
-from trackers import collection, posting, sheet, tasks
+from trackers import collection, posted, posting, sheet, tasks
 from trackers.models import Approval, CollectionSave, Tracker
 
 QUICK_ROWS = 100  # so few are saved within the request: nobody waits for the worker
 
 
 def first_open_day(book):
-    """The day the sheet begins with: the first that is not closed, today in a book that was never closed."""
+    """The first day that is not closed, today in a book that was never closed; it may lie in the future."""
     return book.closed_through + timedelta(days=1) if book.closed_through else book.today()
 
 
+def unclosed_day(book):
+    """The earliest day before today that still waits to be closed; None where every one is, or none ever was."""
+    return first_open_day(book) if first_open_day(book) < book.today() else None
+
+
 def _asked_day(book, asked):
-    return parse_date(asked["date"]) if asked.get("date") else first_open_day(book)
+    """The day the sheet is asked for; without one it opens today, whatever was closed."""
+    return parse_date(asked["date"]) if asked.get("date") else book.today()
 
 
 def sheet_address(book, on, filters=None, **more):
@@ -49,7 +56,7 @@ def sheet_address(book, on, filters=None, **more):
 @require_safe
 @book_page(access.POST)
 def collect(request, book):
-    """The sheet of ?date=, with the drafts of the person and, after a save, its report."""
+    """The sheet of ?date=, today without, with the drafts of the person and, after a save, its report."""
     try:
         on = _asked_day(book, request.GET)
     except ValidationError as error:
@@ -77,9 +84,12 @@ def _page(request, book, on, filters, rows, *, saved=None, token="", asks=(), st
         "is_narrowed": bool(filters.address()),
         "agents": [] if is_agent else [(str(pk), name) for pk, name in agents],
         "routes": routes,
-        "modes": PaymentMode.values,
+        "modes": NAMES,
         "is_closed": book.is_closed_on(on),
         "closed_through": book.closed_through,
+        "today": book.today(),
+        "days_ago": (book.today() - on).days,
+        "unclosed": unclosed_day(book),
         "is_future": on > book.today(),
         "may_adjust": access.may(request.user, book, access.CLOSE),
         "asks": asks,
@@ -118,7 +128,9 @@ def draft(request, book):
         amount = parse_money(text) if text else None
         if amount is not None and amount < 0:
             raise ValidationError("An amount is never below 0. 0 means: came, and paid nothing.")
-        mode = sent.get("mode") if sent.get("mode") in PaymentMode.values else PaymentMode.CASH
+        mode = find_mode(sent["mode"]) if sent.get("mode") else CASH
+        if mode is None:
+            raise ValidationError(unknown_mode(sent["mode"]))
         note, is_added = sent.get("note", ""), sent.get("how") == sheet.ADD
         collection.save_draft(tracker, on, user=request.user, amount=amount, mode=mode, note=note, add=is_added)
     except ValidationError as error:
@@ -177,7 +189,9 @@ def _questions(request, book, on, sent):
     if book.is_closed_on(on) and not collection.asks_for_approval(book, request.user):
         first = first_open_day(book)
         if not access.may(request.user, book, access.CLOSE):
-            asks.append(("", f"{on:%d-%m-%Y} is closed. Collect on {first:%d-%m-%Y}, or ask the office to adjust."))
+            there = f"Collect on {first:%d-%m-%Y}, or ask the office to adjust." if first <= book.today() else (
+                "Ask the office to reopen it, or to save it as an adjustment.")  # fmt: skip
+            asks.append(("", f"{on:%d-%m-%Y} is closed. {there}"))
         elif not sent.get("adjust"):
             sentence = f"{on:%d-%m-%Y} is closed: post to the books on {first:%d-%m-%Y}, as adjustments."
             asks.append(("adjust", sentence))
@@ -205,6 +219,7 @@ def _saved(request, book, token):
     save.report, save.done = report, done
     save.failed = [line for line in report if not line["ok"]]
     save.amount = sum((parse_money(line["amount"]) for line in done), ZERO)
+    save.where = posted.in_words(one for line in done for one in line.get("posted", ()))
     save.may_undo = bool(done) and not save.result.get("undone") and not save.result.get("asked")
     return save
 
@@ -306,7 +321,7 @@ def mine(request, book):
     balances = account_balances(book, book.today())
     asked = access.visible(Approval, request.user, book).select_related("tracker__customer")
     waiting = list(asked.filter(state=Approval.State.WAITING))
-    cash = sum((row.amount for row in waiting if row.mode == PaymentMode.CASH), ZERO)
+    cash = sum((row.amount for row in waiting if row.mode == CASH), ZERO)
     carried = sum((balances.get(account.pk, ZERO) for account in accounts if account.agent_id == request.user.pk), ZERO)
     context = {
         "title": "My collections",

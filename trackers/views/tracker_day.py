@@ -8,8 +8,9 @@ from django.views.decorators.http import require_http_methods
 from ledger import access, faults
 from ledger.daybook import ClosedDay
 from ledger.pages import book_page, page
+from ledger.payment_modes import CASH
 from lendbook.money import rupees
-from trackers import collection, posting, receipts, services, store
+from trackers import collection, posted, posting, receipts, services, store
 from trackers.collection import REFUSALS, words
 from trackers.forms import DayForm
 from trackers.models import Draft, Tracker
@@ -91,14 +92,15 @@ def _questions(request, book, on, form):
 
 def _record(request, row, number, on, form):
     values = form.values()
-    services.record_payment(
+    change = services.record_payment(
         row, number, user=request.user, clear=True, adjust=bool(request.POST.get("adjust")),
         seen=form.cleaned_data["seen"], **values,
     )  # fmt: skip
     Draft.objects.filter(tracker=row, date=on, saved_by=request.user).delete()
     paid = values.get("paid")
     said = f"{rupees(paid)} recorded" if paid is not None else "Cleared" if not any(values.values()) else "Recorded"
-    messages.success(request, f"Day {number}, {on:%d-%m-%Y}: {said}.")
+    where = posted.words(posted.of_changes(row.book, change.days))
+    messages.success(request, f"Day {number}, {on:%d-%m-%Y}: {said}{f', {where}' if where else ''}.")
     return redirect("trackers:tracker", row.book.slug, row.pk)
 
 
@@ -106,7 +108,7 @@ def _keep(request, row, on, form):
     """The typed payment as a draft, where the workbook could not be written."""
     values = form.values()
     collection.save_draft(
-        row, on, user=request.user, amount=values.get("paid"), mode=values.get("mode") or "Cash",
+        row, on, user=request.user, amount=values.get("paid"), mode=values.get("mode") or CASH,
         note=values.get("notes") or "",
     )  # fmt: skip
 

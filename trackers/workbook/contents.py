@@ -6,15 +6,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 
+from ledger.payment_modes import find_mode, unknown_mode
 from trackers.schedule import MAX_AMOUNT, MAX_DAY, MAX_PERIOD, Standing, Terms, standing
 from trackers.workbook.amounts import PAISA, to_rupees
 from trackers.workbook.errors import InputError, NotATracker
 from trackers.workbook.figures import Figures, compute
-from trackers.workbook.layouts import AMOUNT, COUNT, DAY, LAYOUTS, MODE, MODES, ON, Layout
+from trackers.workbook.layouts import AMOUNT, COUNT, DAY, LAYOUTS, MODE, ON, Layout
 
 Value = Decimal | int | str | date
 MAX_TEXT = 2000
-MODE_BY_NAME = {mode.casefold(): mode for mode in MODES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Contents:
     belong, `foreign_formulas` input cells that hold a formula. `uses_1904_dates` tells that the file read counts its days
     from 1904, as Excel for Mac once did: the dates here are right, a serial number written into it is 1462 less.
     `disbursed` is what was handed over where the workbook keeps another amount than the investment, else None.
+    `refused_days`: days whose payment mode is not understood; they are left out of `days`, for nobody could tell into
+    which account their money goes.
     """
 
     layout: Layout
@@ -53,6 +55,7 @@ class Contents:
     foreign_formulas: tuple[str, ...] = ()
     uses_1904_dates: bool = False
     disbursed: Decimal | None = None
+    refused_days: frozenset[int] = frozenset()
 
     @cached_property
     def terms(self) -> Terms:
@@ -281,9 +284,9 @@ def checked(holds: str, value: Value | None, cell: str) -> Value | None:
         return value
     text = _checked_text(value, cell)
     if holds == MODE:
-        mode = MODE_BY_NAME.get(text.strip().casefold())
+        mode = find_mode(text)
         if mode is None:
-            raise InputError(f"Unknown payment mode '{text[:40]}': use one of {', '.join(MODES)}.", cell)
+            raise InputError(unknown_mode(text), cell)
         return mode
     return text
 

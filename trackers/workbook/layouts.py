@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-MODES = ("Cash", "Bank Transfer", "UPI", "Cheque", "Online", "Other")
+from ledger import payment_modes
+
+MODES = payment_modes.NAMES
 HIDDEN_SHEET = "_lendbook"
 HANDED_OVER = f"{HIDDEN_SHEET}!$B$7"
 """The hidden sheet's cell of what was handed over, where that is not the whole investment."""

@@ -132,7 +132,8 @@ def _pairs(uploaded: Contents, now: Mapping[str, Value]) -> Iterator[tuple[str, 
     # A row put in or taken out makes every cell from there on stand for another day: the reader stopped before it.
     cut = min((row_number(refusal.cell) for refusal in uploaded.altered if refusal.cell[0] == "A"), default=None)
     for cell in sorted(baseline.keys() | theirs.keys() | now.keys(), key=layout.place_in_sheet):
-        if cell not in unread and (cut is None or row_number(cell) < cut):
+        is_read = cell not in unread and (cut is None or row_number(cell) < cut)
+        if is_read and layout.place(cell)[0] not in uploaded.refused_days:
             yield cell, baseline.get(cell), theirs.get(cell)
 
 

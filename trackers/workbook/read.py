@@ -16,7 +16,7 @@ from trackers.workbook.contents import Contents, Refusal, Value, checked
 from trackers.workbook.errors import InputError, NotATracker, WorkbookError
 from trackers.workbook.formulas import FormulaCheck
 from trackers.workbook.hidden import Hidden, read_hidden
-from trackers.workbook.layouts import AMOUNT, COUNT, DAY, HIDDEN_SHEET, LAYOUTS, ON, TEXT, Layout
+from trackers.workbook.layouts import AMOUNT, COUNT, DAY, HIDDEN_SHEET, LAYOUTS, MODE, ON, TEXT, Layout
 from trackers.workbook.package import Package
 from trackers.workbook.sheetxml import CELL, CellValue, Error, SheetXml, row_number, style_of, value_of
 
@@ -119,7 +119,7 @@ def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden:
     column_at = {column.letter.encode(): column for column in layout.inputs}
     parameters: dict[str, Value] = {}
     days: dict[int, dict[str, Value]] = {}
-    unreadable, with_formula = [], []
+    unreadable, with_formula, refused_days = [], [], set()
     known: dict[tuple[str, bytes, bytes], Value | None] = {}
     first = layout.first_row
     for letter, row, attributes, content in found:
@@ -136,7 +136,9 @@ def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden:
             try:
                 known[seen] = strict_value(place.holds, cell, attributes, content, package)
             except InputError as error:
-                unreadable.append(Refusal(cell, error.reason))
+                unreadable.append(_refusal(place.holds, cell, error))
+                if place.holds == MODE:
+                    refused_days.add(day)
                 continue
         value = known[seen]
         if value is None:
@@ -148,7 +150,7 @@ def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden:
     return Contents(
         layout=layout,
         parameters=parameters,
-        days=days,
+        days={day: inputs for day, inputs in days.items() if day not in refused_days},
         last_day=hidden.last_day,
         skipped_weekdays=hidden.skipped_weekdays,
         holidays=hidden.holidays,
@@ -159,7 +161,13 @@ def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden:
         unreadable=tuple(unreadable),
         foreign_formulas=tuple(with_formula),
         uses_1904_dates=package.counts_from_1904,
+        refused_days=frozenset(refused_days),
     )
+
+
+def _refusal(holds: str, cell: str, error: InputError) -> Refusal:
+    """An input cell that cannot be read. Without its mode nobody knows where a row's money went: the row stays out."""
+    return Refusal(cell, f"{error.reason} Nothing of its row is taken." if holds == MODE else error.reason)
 
 
 def strict_value(holds: str, cell: str, attributes: bytes, content: bytes, package: Package) -> Value | None:
@@ -310,16 +318,18 @@ def _lenient_contents(cells: Cells, layout: Layout, package: Package) -> Content
             parameters[parameter.field] = value
     days: dict[int, dict[str, Value]] = {}
     rows_of: dict[int, int] = {}
+    refused_days: set[int] = set()
     rows = sorted({row_number(cell) for cell in cells})
     for row in rows:
         if row < layout.first_row:
             continue
-        filled = {}
+        filled, before = {}, len(unreadable)
         for column in layout.inputs:
             value = _lenient(column.holds, f"{column.letter}{row}", cells, package, unreadable)
             if value is not None:
                 filled[column.field] = value
-        if not filled:
+        has_strange_mode = any(refusal.cell == f"{layout.letter['mode']}{row}" for refusal in unreadable[before:])
+        if not filled and not has_strange_mode:
             continue
         day = _lenient_day(cells, row, layout, package)
         if isinstance(day, str):
@@ -327,6 +337,9 @@ def _lenient_contents(cells: Cells, layout: Layout, package: Package) -> Content
         elif day in rows_of:
             reason = f"Day {day} stands in rows {rows_of[day]} and {row}: the second was left out."
             unreadable.append(Refusal(f"A{row}", reason))
+        elif has_strange_mode:
+            refused_days.add(day)
+            rows_of[day] = row
         elif filled.get("pocket_money", 0) > filled.get("reinvest", 0):
             reason = (
                 f"Pocket Money {filled['pocket_money']} is more than Reinvest {filled.get('reinvest', 0)}: left out."
@@ -348,6 +361,7 @@ def _lenient_contents(cells: Cells, layout: Layout, package: Package) -> Content
         last_day=max(last_day, *days, 1),
         unreadable=tuple(unreadable),
         uses_1904_dates=package.counts_from_1904,
+        refused_days=frozenset(refused_days),
     )
 
 
@@ -378,5 +392,5 @@ def _lenient(holds: str, cell: str, cells: Cells, package: Package, unreadable: 
                 return checked(holds, value, cell)
         return strict_value(holds, cell, attributes, content, package)
     except InputError as error:
-        unreadable.append(Refusal(cell, error.reason))
+        unreadable.append(_refusal(holds, cell, error))
         return None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ledger.management.base import Refused, WrongUse, find_book
-from trackers import adopt, services, store
+from trackers import adopt, posted, services, store
 from trackers.management.base import TrackerCommand, find_tracker
 from trackers.workbook.contents import Refusal
 
@@ -33,25 +33,31 @@ class Command(TrackerCommand):
         book = None if tracker else find_book(options["book"])
         data = _bytes_of(options["file"])
         if tracker:
-            comparison, tracker = self.work_on_copy(tracker, data, options)
+            comparison, tracker, entries = self.work_on_copy(tracker, data, options)
         else:
-            comparison, tracker = self.work_on_new(book, data, options)
-        self.tell(comparison, tracker, options)
+            comparison, tracker, entries = self.work_on_new(book, data, options)
+        self.tell(comparison, tracker, options, entries)
 
     def work_on_copy(self, tracker, data, options):
-        compared = adopt.compare_copy(tracker, data)
+        """(comparison, tracker, the entries of the days that were written)."""
+        compared, entries = adopt.compare_copy(tracker, data), []
         if options["apply"] and not compared.is_foreign:
-            tracker, _ = adopt.adopt_copy(tracker, compared.uploaded, adjust=options["adjust"], seen=compared.version)
-        return compared.comparison, tracker
+            tracker, changes = adopt.adopt_copy(
+                tracker, compared.uploaded, adjust=options["adjust"], seen=compared.version
+            )
+            entries = adopt.posted_by(tracker, changes)
+        return compared.comparison, tracker, entries
 
     def work_on_new(self, book, data, options):
         uploaded, comparison = adopt.compare_new(book, data)
+        """(comparison, the new tracker or None, its entries)."""
         if not options["apply"]:
-            return comparison, None
+            return comparison, None, []
         customer = services.customer_for(book, options["user"], options["customer"])
-        return comparison, adopt.adopt_new(customer, uploaded, comparison, adjust=options["adjust"])
+        tracker = adopt.adopt_new(customer, uploaded, comparison, adjust=options["adjust"])
+        return comparison, tracker, posted.of_tracker(tracker)
 
-    def tell(self, comparison, tracker, options):
+    def tell(self, comparison, tracker, options, entries):
         changes = [*comparison.to_apply, *(comparison.adjustments if options["adjust"] else ())]
         refused = list(comparison.refused)
         if not options["adjust"]:
@@ -66,14 +72,16 @@ class Command(TrackerCommand):
                 for one in comparison.conflicts
             ],
             "refused": [{"cell": one.cell, "reason": one.reason} for one in refused],
+            "posted": posted.sums(entries),
         }
         done = "Written" if options["apply"] else "Would be written"
+        where = f" Posted: {posted.words(entries)}." if entries else ""
         self.answer(
             document,
             *(f"{one.cell}: conflict, {one.stored} here, {one.uploaded} in the file" for one in comparison.conflicts),
             *(f"{one.cell}: refused. {one.reason}" for one in refused),
             *(f"{change.cell}: {change.old} → {change.new}" for change in changes),
-            f"{done}: {len(changes)} cells{f' of {tracker.filename}' if tracker else ''}.",
+            f"{done}: {len(changes)} cells{f' of {tracker.filename}' if tracker else ''}.{where}",
         )
         if refused:
             raise Refused(f"{len(refused)} cells were refused; mend them in the file and adopt it again.")

@@ -2,7 +2,7 @@
 
 from ledger.management.base import Refused
 from lendbook.money import parse_money
-from trackers import services
+from trackers import posted, services
 from trackers.management.base import TrackerCommand, add_tracker, check_future, find_tracker, summary_of
 from trackers.schedule import MAX_DAY
 
@@ -42,11 +42,14 @@ class Command(TrackerCommand):
         tracker, row = change.tracker, change.new.rows()[day]
         if change.rebuilt:
             self.say(f"The workbook was built anew from its data: {change.rebuilt}")
+        entries = posted.of_changes(tracker.book, change.days)
         document = {
             "version": tracker.version,
             "sha256": tracker.sha256,
             "row": row,
             "summary": summary_of(tracker, change.new),
+            "posted": posted.sums(entries),
         }
         paid = "nothing recorded" if row["paid"] is None else f"paid {row['paid']}"
-        self.answer(document, f"Day {day} ({row['date']:%d-%m-%Y}): {paid}, in all {tracker.total_paid}")
+        where = posted.words(entries) or "nothing is posted"
+        self.answer(document, f"Day {day} ({row['date']:%d-%m-%Y}): {paid}, in all {tracker.total_paid}; {where}.")
