@@ -29,6 +29,7 @@ from ledger.models import (
     PaymentModeAccount,
     Role,
     TallyName,
+    VoucherNumber,
 )
 
 READ, POST, CLOSE, MANAGE = "read", "post", "close", "manage"
@@ -59,6 +60,7 @@ register(Account, agents_own=lambda user: Q(agent=user))
 register(PaymentModeAccount)
 register(Category, agents_own=_everything)
 register(TallyName)
+register(VoucherNumber)
 register(LedgerEntry, agents_own=lambda user: Q(created_by=user) | Q(account__agent=user))
 register(
     AccountTransfer,

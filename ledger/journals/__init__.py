@@ -10,13 +10,14 @@ drawings on equity:drawings, moved money on assets:moved.
 import heapq
 import uuid
 from contextlib import closing, contextmanager
+from datetime import date as Date
 from itertools import groupby, zip_longest
 from operator import attrgetter
 
 from django.core.exceptions import ValidationError
-from django.db.models import Min, Sum
+from django.db.models import IntegerField, Min, Sum, Value
 
-from ledger import daybook, days
+from ledger import daybook, days, vouchers
 from ledger.dates import LAST_DATE
 from ledger.journals import beancount, hledger, tally
 from ledger.journals.journal import Journal, JournalDay, Kind, Ledger, Voucher
@@ -33,23 +34,31 @@ FORMATS = {
 }
 
 
-def write(book, format, first=None, last=None):
-    """Yield the book's journal as text. The database is held at one moment until the last piece is taken."""
-    with read(book, first, last) as journal, closing(journal.days):
+# The formats whose vouchers leave with a number: writing one gives those that are missing (ledger.vouchers).
+NUMBERED = {"tally"}
+
+
+def write(book, format, first=None, last=None, *, user=None):
+    """Yield the book's journal as text. The database is held at one moment until the last piece is taken.
+
+    A format of NUMBERED gives numbers before, as `user`.
+    """
+    with read(book, first, last, numbered=format in NUMBERED, user=user) as journal, closing(journal.days):
         yield from FORMATS[format][0](journal)
 
 
 @contextmanager
-def read(book, first=None, last=None):
+def read(book, first=None, last=None, *, numbered=False, user=None):
     """The Journal of a book from `first` through `last`, the whole of it where they are None.
 
+    `numbered`: with voucher numbers, those that are missing given first, and what left and stands no longer.
     Raises ValidationError for a range that ends before it begins.
     """
     if first and last and last < first:
         raise ValidationError(f"The range ends ({last:%d-%m-%Y}) before it begins ({first:%d-%m-%Y}).", code="range")
-    with daybook.one_moment(book):
+    since, last = first or Date.min, last or LAST_DATE
+    with _numbered_moment(book, since, last, user) if numbered else daybook.one_moment(book):
         first = first or _first_date(book)
-        last = last or LAST_DATE
         called = _TallyNames(book)
         accounts = {account.pk: account for account in Account.objects.filter(book=book)}
         ledgers = {
@@ -72,8 +81,21 @@ def read(book, first=None, last=None):
             first=first,
             openings={ledgers[pk]: balance for pk, balance in balances.items()} | carried,
             categories=list(categories.values()),
-            days=_days(book, (first, last), ledgers, categories, balances),
+            days=_days(book, (first, last), ledgers, categories, balances, numbered),
+            cancelled=_cancelled(book, since, last) if numbered else (),
         )
+
+
+@contextmanager
+def _numbered_moment(book, first, last, user):
+    """daybook.one_moment at which every voucher of the range has its number, whoever posts meanwhile."""
+    for _ in range(5):
+        vouchers.give(book, first, last, user=user)
+        with daybook.one_moment(book):
+            if not vouchers.are_missing(book, first, last):
+                yield
+                return
+    raise ValidationError("Others are posting faster than numbers are given. Export again in a minute.", code="busy")
 
 
 _PATHS = {
@@ -132,18 +154,18 @@ def _first_date(book):
     return min((date for date in dates if date), default=book.today())
 
 
-def _days(book, reach, ledgers, categories, balances):
+def _days(book, reach, ledgers, categories, balances, numbered):
     """Yield each JournalDay of `reach` (first, last); `balances` are the accounts' on the morning of the first."""
     balances = dict(balances)
     account_days = AccountDay.objects.filter(book=book, date__range=reach).order_by("date", "account")
     # Closed here and now, whatever happens: a cursor of the database does not outlive the moment that it reads.
     with (
-        closing(_entries(book, reach, ledgers, categories)) as entries,
-        closing(_transfers(book, reach, ledgers)) as transfers,
+        closing(_entries(book, reach, ledgers, categories, numbered)) as entries,
+        closing(_transfers(book, reach, ledgers, numbered)) as transfers,
         closing(account_days.iterator(chunk_size=2000)) as moves,
     ):
-        vouchers = groupby(heapq.merge(entries, transfers, key=_by_date), key=_by_date)
-        for (date, of_day), (moved_on, moved) in zip_longest(vouchers, groupby(moves, key=_by_date), fillvalue=_NONE):
+        by_day = groupby(heapq.merge(entries, transfers, key=_by_date), key=_by_date)
+        for (date, of_day), (moved_on, moved) in zip_longest(by_day, groupby(moves, key=_by_date), fillvalue=_NONE):
             if date != moved_on:
                 raise ValidationError(
                     f"The day book of {min(filter(None, (date, moved_on))):%d-%m-%Y} is not what its entries say. "
@@ -161,17 +183,18 @@ _NONE = (None, ())
 _by_date = attrgetter("date")
 
 
-def _entries(book, reach, ledgers, categories):
+def _entries(book, reach, ledgers, categories, numbered):
     rows = LedgerEntry.objects.filter(book=book, date__range=reach, deleted_at=None).order_by("date", "id")
     rows = rows.values_list(
         *("id", "date", "account", "category", "category__direction", "subcategory", "amount", "reversal_of"),
         *("narration", "reference", "payment_mode", "adjusts_date"),
+        vouchers.number_of("entry") if numbered else Value(None, IntegerField()),
     )
     guid = _guids(book, "entry")
     for pk, date, account, category, direction, sub, amount, reversal_of, *told in rows.iterator(chunk_size=2000):
         came = (direction == Direction.RECEIVED) == (reversal_of is None)
         signed = amount if came else -amount
-        narration, reference, mode, adjusts = told
+        narration, reference, mode, adjusts, number = told
         yield Voucher(
             number=f"e{pk}",
             guid=guid(pk),
@@ -182,11 +205,13 @@ def _entries(book, reach, ledgers, categories):
             reference=reference,
             payment_mode=mode,
             adjusts_date=adjusts,
+            voucher_number=number,
         )
 
 
-def _transfers(book, reach, ledgers):
+def _transfers(book, reach, ledgers, numbered):
     rows = AccountTransfer.objects.filter(book=book, date__range=reach, deleted_at=None).order_by("date", "id")
+    rows = rows.annotate(voucher_number=vouchers.number_of("transfer") if numbered else Value(None, IntegerField()))
     guid = _guids(book, "transfer")
     for row in rows.iterator(chunk_size=2000):
         moved = row.amount if row.reversal_of_id is None else -row.amount
@@ -199,6 +224,26 @@ def _transfers(book, reach, ledgers):
             narration=row.narration,
             reference=row.reference,
             adjusts_date=row.adjusts_date,
+            voucher_number=row.voucher_number,
+        )
+
+
+def _cancelled(book, first, last):
+    """What left with a number and stands no longer. Tally knows what is in the bin by its own id; a number that was
+    given up has one of its own, as what it belonged to left under another number since."""
+    guids = {kind: _guids(book, kind) for kind in ("entry", "transfer", "number")}
+    for row in vouchers.cancelled(book, first, last).iterator(chunk_size=2000):
+        of, name = (row.entry, "entry") if row.entry_id else (row.transfer, "transfer")
+        yield Voucher(
+            number=f"{name[0]}{of.pk}",
+            guid=guids["number"](row.pk) if row.is_given_up else guids[name](of.pk),
+            date=row.date,
+            kind=Kind(row.kind),
+            legs=[],
+            narration=of.narration,
+            reference=of.reference,
+            voucher_number=row.number,
+            is_cancelled=True,
         )
 
 

@@ -46,6 +46,8 @@ class Voucher:
     reference: str = ""
     payment_mode: str = ""
     adjusts_date: Date | None = None
+    voucher_number: int | None = None  # of its year and kind, where numbers were given
+    is_cancelled: bool = False  # it left once and stands no longer; it has no legs
 
     @property
     def sentence(self):
@@ -72,6 +74,7 @@ class Journal:
     openings: dict
     categories: list  # the Ledgers of category and subcategory that the days use
     days: Iterable
+    cancelled: Iterable = ()  # Vouchers, by date
 
     @property
     def ledgers(self):

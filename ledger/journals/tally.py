@@ -1,11 +1,14 @@
 """A Journal as XML that Tally imports: Receipt, Payment and Contra vouchers. Pure.
 
-Every voucher carries a REMOTEID and GUID that never change, so that Tally knows it again. In Tally's XML a debit is
-a negative amount that is "deemed positive". `write_ledgers` makes the masters that the vouchers name, for a company
-that does not have them yet; with openings, so it is imported once.
+Every voucher carries a REMOTEID and GUID that never change, so that Tally knows it again, and the number of its year
+and type (ledger.vouchers). One that left before and stands no longer follows at the end as a cancelled voucher.
+
+In Tally's XML a debit is a negative amount that is "deemed positive". `write_ledgers` makes the masters that the
+vouchers name, for a company that does not have them yet; with openings, so it is imported once.
 """
 
 import re
+from itertools import chain
 from xml.sax.saxutils import escape, quoteattr
 
 from ledger.journals.journal import OPENINGS
@@ -27,7 +30,8 @@ _GROUPS = {
 
 def write(journal):
     """Yield the vouchers' XML, piece by piece."""
-    yield from _envelope("Vouchers", (_voucher(voucher) for day in journal.days for voucher in day.vouchers))
+    standing = (_voucher(voucher) for day in journal.days for voucher in day.vouchers)
+    yield from _envelope("Vouchers", chain(standing, map(_voucher, journal.cancelled)))
 
 
 def write_ledgers(journal):
@@ -52,7 +56,7 @@ def _envelope(report, messages):
 
 
 def _voucher(voucher):
-    money = voucher.legs[0][0]
+    money = voucher.legs[0][0].tally_name if voucher.legs else ""
     lines = [
         f'<VOUCHER REMOTEID="{voucher.guid}" VCHTYPE="{voucher.kind}" ACTION="Create" '
         'OBJVIEW="Accounting Voucher View">\n',
@@ -60,10 +64,11 @@ def _voucher(voucher):
         _tag("EFFECTIVEDATE", f"{voucher.date:%Y%m%d}"),
         _tag("GUID", voucher.guid),
         _tag("VOUCHERTYPENAME", voucher.kind),
-        _tag("VOUCHERNUMBER", voucher.number),
+        _tag("VOUCHERNUMBER", str(voucher.voucher_number)),
         _tag("REFERENCE", voucher.reference),
-        _tag("PARTYLEDGERNAME", money.tally_name),
+        _tag("PARTYLEDGERNAME", money),
         _tag("NARRATION", voucher.sentence),
+        _tag("ISCANCELLED", "Yes" if voucher.is_cancelled else ""),
         *(_leg(ledger, amount) for ledger, amount in voucher.legs),
         "</VOUCHER>\n",
     ]

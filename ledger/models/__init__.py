@@ -34,7 +34,7 @@ from ledger.models.days import (
     DayCloseCount,
     DaySeen,
 )
-from ledger.models.movements import AccountTransfer, LedgerEntry, Movement
+from ledger.models.movements import AccountTransfer, LedgerEntry, Movement, VoucherKind, VoucherNumber
 from ledger.models.running import Fault, Heartbeat, Job, Tries
 from ledger.natures import Nature
 
@@ -65,5 +65,7 @@ __all__ = [
     "TallyName",
     "TransactionType",
     "Tries",
+    "VoucherKind",
+    "VoucherNumber",
     "check_time_zone",
 ]

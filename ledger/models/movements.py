@@ -47,6 +47,11 @@ class Movement(MovesDays):
     class Meta:
         abstract = True
 
+    @property
+    def voucher(self):
+        """The VoucherNumber under which it left for Tally, or None."""
+        return self.voucher_numbers.filter(is_given_up=False).first()
+
 
 def _corrections_index(name):
     """Corrections are few among a million rows."""
@@ -158,3 +163,53 @@ class AccountTransfer(Movement):
 
     def __str__(self):
         return f"{self.date:%d-%m-%Y} {self.from_account} → {self.to_account} {rupees(self.amount)}"
+
+
+class VoucherKind(models.TextChoices):
+    RECEIPT = "Receipt", "Receipt"
+    PAYMENT = "Payment", "Payment"
+    CONTRA = "Contra", "Contra"
+
+
+class VoucherNumber(models.Model):
+    """The number under which an entry or transfer leaves for Tally (ledger.vouchers): 1, 2, 3 … per book, year and kind.
+
+    `year` is the one whose April begins it (2024 for 2024-25), `date` the voucher's when it left last. Given up: the
+    entry or transfer stands in another year or kind by now, and the number stays as a cancelled voucher.
+    """
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="voucher_numbers", db_index=False)
+    year = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=10, choices=VoucherKind)
+    number = models.PositiveIntegerField()
+    date = models.DateField()
+    entry = models.ForeignKey(
+        LedgerEntry, models.PROTECT, null=True, blank=True, related_name="voucher_numbers", db_index=False
+    )
+    transfer = models.ForeignKey(
+        AccountTransfer, models.PROTECT, null=True, blank=True, related_name="voucher_numbers", db_index=False
+    )
+    is_given_up = models.BooleanField(default=False)
+    given_at = models.DateTimeField(default=timezone.now)
+    given_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["book", "year", "kind", "number"], name="voucher_number_once"),
+            models.UniqueConstraint(fields=["entry"], condition=Q(is_given_up=False), name="voucher_number_of_entry"),
+            models.UniqueConstraint(
+                fields=["transfer"], condition=Q(is_given_up=False), name="voucher_number_of_transfer"
+            ),
+            models.CheckConstraint(condition=Q(number__gt=0), name="voucher_number_above_zero"),
+            models.CheckConstraint(
+                condition=Q(kind="Contra", entry=None, transfer__isnull=False)
+                | Q(kind__in=["Receipt", "Payment"], entry__isnull=False, transfer=None),
+                name="voucher_number_of_one_of_its_kind",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.kind} {self.number} of {self.year}-{(self.year + 1) % 100:02}"

@@ -45,7 +45,11 @@ def month_end(request, book):
             "unclosed": [day for day in unclosed_days(book) if first <= day.date <= last],
             "last_close": DayClose.objects.filter(book=book, reopened_at=None, date__range=(first, last)).first(),
             "journals": [
-                (word, f"{reverse('ledger:journal', args=[book.slug, kind])}?from={first}&to={last}")
+                (
+                    word,
+                    f"{reverse('ledger:journal', args=[book.slug, kind])}?from={first}&to={last}",
+                    kind in journals.NUMBERED,
+                )
                 for word, kind in (
                     ("Tally vouchers", "tally"),
                     ("Tally ledgers", "tally-ledgers"),
@@ -96,15 +100,25 @@ def account(request, book, pk):
     )
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @book_page()
 def journal(request, book, kind):
-    """The book as a journal for another accounting program, of ?from=&to= or the whole of it."""
+    """The book as a journal for another accounting program, of ?from=&to= or the whole of it.
+
+    One that gives its vouchers numbers is asked for with POST; the others are only read.
+    """
     if kind not in journals.FORMATS:
         return refused(request, ValidationError(f"There is no journal '{kind[:20]}'."), status=404)
+    if (kind in journals.NUMBERED) != (request.method == "POST"):
+        way = (
+            "the button on the month's page, for they get their numbers there"
+            if kind in journals.NUMBERED
+            else "its address"
+        )
+        return refused(request, ValidationError(f"{kind.title()}: take what leaves by {way}."), status=405)
     try:
         first, last = (parse_date(request.GET[name]) if request.GET.get(name) else None for name in ("from", "to"))
-        text = "".join(journals.write(book, kind, first, last))
+        text = "".join(journals.write(book, kind, first, last, user=request.user))
     except ValidationError as error:
         return refused(request, error)
     ending = journals.FORMATS[kind][1]

@@ -9,6 +9,7 @@ from ledger.management.base import LedgerCommand, add_book, find_book, read_rang
 class Command(LedgerCommand):
     help = (
         "Print a book's journal for hledger, Beancount or Tally (vouchers; tally-ledgers: the masters they name). "
+        "What leaves for Tally gets its voucher number: per year, April to March, and type, without gaps. "
         "In hledger's and Beancount's every day's closing is a balance assertion on each account it touches."
     )
     has_json = False
