@@ -14,6 +14,7 @@ _AMOUNT = re.compile(
     r"(?:₹|rs\.?|inr)?\s*(-?)\s*(?:₹|rs\.?|inr)?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)\s*(?:/-|₹|rs\.?|inr)?", re.IGNORECASE
 )
 _COUNT = re.compile(r"(\d{1,5})(?:\.0+)?\s*\(?(?:days?)?\)?", re.IGNORECASE)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?Z?)?")
 _DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%Y-%m-%d %H:%M:%S")
 
 
@@ -41,6 +42,16 @@ def to_serial(on: date) -> int:
 def from_serial(serial: float) -> date | None:
     """The date of a spreadsheet's number, its time of day dropped; None outside 1900 to 2199."""
     return _EPOCH + timedelta(days=int(serial)) if 61 <= serial < 109_575 else None
+
+
+def read_moment(text: str) -> datetime | None:
+    """The moment of an ISO date as the format's date cells and other programs write it: "2026-10-16T00:00:00"."""
+    if not _ISO.fullmatch(text.strip()):
+        return None
+    try:
+        return datetime.fromisoformat(text.strip().removesuffix("Z"))
+    except ValueError:
+        return None
 
 
 def read_number(text: str) -> Decimal | None:

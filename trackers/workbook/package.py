@@ -1,11 +1,10 @@
-"""The zip around a workbook: opened within caps, its parts found by relation, and rewritten without touching the rest.
+"""The zip around a tracker's workbook: opened within caps, and rewritten without touching what is not changed.
 
 A part that is not replaced is carried over as it lies in the old file, compressed bytes and all.
 """
 
 import io
 import lzma
-import posixpath
 import re
 import struct
 import time
@@ -16,7 +15,10 @@ from functools import cached_property
 
 from lxml import etree
 
+from ledger.xlsx.parts import CONTENT_TYPES, MAIN, RELATION, Parts, has_twins, in_usual_form, is_styles, key_of
 from trackers.workbook.errors import UnsafeFile
+
+__all__ = ["MAIN", "RELATION", "SAVE_AS_XLSX", "Package", "parse_xml"]
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
 MAX_UNPACKED_BYTES = 50 * 1024 * 1024
@@ -26,8 +28,6 @@ MAX_PART_BYTES = 16 * 1024 * 1024
 """The largest part that is read as XML: a sheet of the most cells, every one with a long note, stays below it."""
 MAX_SECONDS = 5.0
 
-MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LOCAL_HEADER, _CENTRAL_HEADER, _END = (
     struct.Struct("<4s5H3L2H"),
@@ -35,7 +35,6 @@ _LOCAL_HEADER, _CENTRAL_HEADER, _END = (
     struct.Struct("<4s4H2LH"),
 )
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-_DATE_FORMAT_IDS = frozenset((*range(14, 23), *range(45, 48)))
 _UNPACKING_FAILS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error, OSError,
     ValueError,
@@ -72,7 +71,7 @@ def _refuse_entities(part: bytes, name: str) -> None:
         raise UnsafeFile(f"The workbook's part {name} declares entities, which no spreadsheet writes. {SAVE_AS_XLSX}")
 
 
-class Package:
+class Package(Parts):
     """An .xlsx file in memory. Opening it raises UnsafeFile when it is no workbook or beyond the caps.
 
     Work on one package may take MAX_SECONDS of its thread's processor time, so that a machine that stands still refuses
@@ -97,24 +96,24 @@ class Package:
         if len(members) > MAX_MEMBERS:
             raise UnsafeFile(f"The file holds {len(members)} parts, {MAX_MEMBERS} is the most. {SAVE_AS_XLSX}")
         unpacked = sum(member.file_size for member in members)
-        if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * len(self.data):
+        styles = sum(member.file_size for member in members if is_styles(member.filename))
+        if unpacked > MAX_UNPACKED_BYTES or unpacked - styles > MAX_RATIO * len(self.data):
             raise UnsafeFile(
                 f"The file would unpack to {unpacked / 1024**2:,.1f} MB from {len(self.data) / 1024**2:,.1f} MB, more "
                 f"than {MAX_UNPACKED_BYTES // 1024**2} MB or {MAX_RATIO} times its size: it is not a tracker."
             )
-        if len(self.members) != len(members):
+        if has_twins(member.filename for member in members):
             raise UnsafeFile(f"The file holds two parts of the same name. {SAVE_AS_XLSX}")
         if any(member.flag_bits & 1 for member in members):
             raise UnsafeFile("The file is encrypted: open it, remove its password, save it and try again.")
+        if self.named_macros:
+            raise UnsafeFile(f"The workbook holds macros ({self.named_macros}). {SAVE_AS_XLSX}")
         for name in self.members:
-            low = name.lower()
-            if low.endswith("vbaproject.bin") or "macrosheets/" in low or "activex/" in low:
-                raise UnsafeFile(f"The workbook holds macros ({name}). {SAVE_AS_XLSX}")
-            if low.startswith(("xl/externallinks/", "xl/connections.xml", "xl/querytables/")):
+            if key_of(name).startswith(("xl/externallinks/", "xl/connections.xml", "xl/querytables/")):
                 raise UnsafeFile(
                     f"The workbook draws on other files ({name}): break its links (Data > Edit Links), save, try again."
                 )
-        if "[Content_Types].xml" not in self.members:
+        if CONTENT_TYPES not in self:
             raise UnsafeFile(f"The file is a zip archive, but no workbook. {SAVE_AS_XLSX}")
 
     def tick(self) -> None:
@@ -122,81 +121,43 @@ class Package:
         if time.thread_time() > self.deadline:
             raise UnsafeFile(f"Reading the workbook took more than {MAX_SECONDS:g} seconds: it is not a tracker.")
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.members
-
     def read(self, name: str) -> bytes:
         """One part's bytes. Raises UnsafeFile when it is missing, damaged, or declares entities."""
         self.tick()
-        if name not in self.members:
+        found = self.find(name)
+        if found is None:
             raise UnsafeFile(f"The workbook is damaged: its part {name} is missing. {SAVE_AS_XLSX}")
         try:
-            part = self._zip.read(name)
+            part = self._zip.read(found)
         except _UNPACKING_FAILS:
             raise UnsafeFile(f"The workbook is damaged: its part {name} cannot be unpacked. {SAVE_AS_XLSX}") from None
         _refuse_entities(part, name)
-        return part
+        return in_usual_form(part)
+
+    def parse(self, name: str) -> etree._Element:
+        return parse_xml(self.read(name), name)
 
     def inspect(self) -> None:
         """Read every XML part once, as is due to a file from outside: all of them whole, none with entities."""
         for name in self.members:
-            if name.endswith((".xml", ".rels", ".vml")):
+            if name.lower().endswith((".xml", ".rels", ".vml")):
                 part = self.read(name)
                 if b"\0" in part:
                     parse_xml(part, name)
-            if name == "[Content_Types].xml" and b"macroEnabled" in part:
-                raise UnsafeFile(f"The workbook is of a kind that can hold macros (.xlsm). {SAVE_AS_XLSX}")
-
-    def relations(self, part: str) -> dict[str, tuple[str, str]]:
-        """What a part points to inside the package: relation id -> (kind, part name). "" is the package itself."""
-        folder, name = posixpath.split(part)
-        path = posixpath.join(folder, "_rels", f"{name}.rels")
-        if path not in self.members:
-            return {}
-        found = {}
-        for relation in parse_xml(self.read(path), path):
-            if relation.get("TargetMode") != "External" and relation.get("Target"):
-                target = posixpath.normpath(posixpath.join("/", folder, relation.get("Target"))).lstrip("/")
-                found[relation.get("Id")] = (relation.get("Type", "").rpartition("/")[2], target)
-        return found
-
-    def related(self, part: str, kind: str) -> list[str]:
-        """The parts that one part points to by relations of a kind."""
-        return [target for found, target in self.relations(part).values() if found == kind and target in self.members]
+        if self.macros:
+            raise UnsafeFile(f"The workbook is of a kind that can hold macros (.xlsm: {self.macros}). {SAVE_AS_XLSX}")
 
     @cached_property
     def workbook_path(self) -> str:
-        main = self.related("", "officeDocument")
-        if not main or not main[0].endswith(".xml"):
+        """The part that is the workbook. Raises UnsafeFile where there is none that can be read."""
+        if self.main is None or not self.main.lower().endswith(".xml"):
             raise UnsafeFile(f"The file holds no workbook that can be read. {SAVE_AS_XLSX}")
-        return main[0]
+        return self.main
 
     @cached_property
-    def _workbook(self) -> etree._Element:
-        return parse_xml(self.read(self.workbook_path), self.workbook_path)
-
-    @cached_property
-    def sheets(self) -> dict[str, str]:
-        """Sheet name -> part name, in the workbook's order."""
-        parts = self.relations(self.workbook_path)
-        return {
-            sheet.get("name", ""): parts[sheet.get(f"{{{RELATION}}}id")][1]
-            for sheet in self._workbook.iter(f"{{{MAIN}}}sheet")
-            if parts.get(sheet.get(f"{{{RELATION}}}id"), ("", ""))[0] == "worksheet"
-        }
-
-    def sheet_number(self, name: str) -> str:
-        """The sheetId of a sheet, by which the calculation chain names it."""
-        for sheet in self._workbook.iter(f"{{{MAIN}}}sheet"):
-            if sheet.get("name") == name:
-                return sheet.get("sheetId", "1")
-        raise KeyError(name)
-
-    @cached_property
-    def counts_from_1904(self) -> bool:
-        """Whether dates are counted from 1904, as old Macintosh workbooks do."""
-        properties = self._workbook.find(f"{{{MAIN}}}workbookPr")
-        return properties is not None and properties.get("date1904", "").strip() in ("1", "true")
+    def is_strict(self) -> bool:
+        """Whether the file is in the Strict form of the format, which is read and not written."""
+        return b"purl.oclc.org/ooxml" in self._zip.read(self.workbook_path)
 
     @cached_property
     def strings(self) -> list[str]:
@@ -207,25 +168,8 @@ class Package:
         item, text, hint = f"{{{MAIN}}}si", f"{{{MAIN}}}t", f"{{{MAIN}}}rPh"
         return [
             "".join(run.text or "" for run in entry.iter(text) if run.getparent().tag != hint)
-            for entry in parse_xml(self.read(parts[0]), parts[0]).iter(item)
+            for entry in self.parse(parts[0]).iter(item)
         ]
-
-    @cached_property
-    def date_styles(self) -> frozenset[int]:
-        """The numbers of the cell styles that show a number as a date."""
-        parts = self.related(self.workbook_path, "styles")
-        if not parts:
-            return frozenset()
-        root = parse_xml(self.read(parts[0]), parts[0])
-        dated = set(_DATE_FORMAT_IDS)
-        for form in root.iter(f"{{{MAIN}}}numFmt"):
-            code = re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", form.get("formatCode", ""))
-            if re.search("[dmy]", code, re.IGNORECASE):
-                dated.add(_style_id(form))
-        styles = root.find(f"{{{MAIN}}}cellXfs")
-        return frozenset(
-            place for place, style in enumerate(styles if styles is not None else ()) if _style_id(style) in dated
-        )
 
     def replaced(self, parts: Mapping[str, bytes], dropped: Container[str] = ()) -> bytes:
         """The file with some existing parts replaced or dropped, in the old order, every other part as it was."""
@@ -246,12 +190,6 @@ class Package:
             _append_member(out, central, member, body, (method, crc, size))
         offset = len(out)
         return bytes(out + central + _END.pack(b"PK\5\6", 0, 0, count, count, len(central), offset, 0))
-
-
-def _style_id(element: etree._Element) -> int:
-    """The number format that a style names, 0 (none) where it names nothing that is a number."""
-    text = element.get("numFmtId", "0")
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _append_member(

@@ -3,12 +3,16 @@
 import html
 import re
 
+from lxml import etree
+
 from trackers.workbook.amounts import number_text
 from trackers.workbook.contents import Contents
 from trackers.workbook.errors import CannotPatch
 from trackers.workbook.package import Package
 from trackers.workbook.sheetxml import decoded
 
+_UNUSUAL = re.compile(rb"<!|\s/?>|\0|encoding=[\"'](?!utf-8)", re.IGNORECASE)
+_LIST_END = re.compile(rb"</((?:\w+:)?)calcChain>\s*$")
 _REFERENCE = re.compile(rb"f>([^<]+)</((?:\w+:)?)f>")
 _CACHE = re.compile(rb"\s*<(?:\w+:)?(num|str)Cache>")
 _FORMAT = re.compile(rb"<(?:\w+:)?formatCode>.*?</(?:\w+:)?formatCode>", re.DOTALL)
@@ -21,11 +25,20 @@ def charts(package: Package, sheet_path: str, sheet_name: str, old: Contents, ne
     """
     for drawing in package.related(sheet_path, "drawing"):
         for path in package.related(drawing, "chart"):
-            part = package.read(path)
-            redrawn = _redrawn(part, sheet_name, old, new)
+            redrawn = _redrawn(_plain(package, path), sheet_name, old, new)
             if redrawn is not None:
                 return {path: redrawn}
     return {}
+
+
+def _plain(package: Package, path: str) -> bytes:
+    """A part as the patterns here want it: UTF-8, no comments, no spaces at the ends of its tags."""
+    part = package.read(path)
+    if _UNUSUAL.search(part) is None:
+        return part
+    root = package.parse(path)
+    etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
 
 
 def _redrawn(part: bytes, sheet_name: str, old: Contents, new: Contents) -> bytes | None:
@@ -77,11 +90,13 @@ def calculation_chain(package: Package, sheet_name: str, old: Contents, new: Con
     if not paths:
         return {}
     number, layout = package.sheet_number(sheet_name), new.layout
+    chain = _plain(package, paths[0])
+    end = _LIST_END.search(chain)
+    if end is None:
+        raise CannotPatch("The list of formula cells that Excel keeps cannot be read.")
     listed = "".join(
-        f'<c r="{column.letter}{layout.row(day)}" i="{number}"/>'
+        f'<{end[1].decode()}c r="{column.letter}{layout.row(day)}" i="{number}"/>'
         for day in range(old.last_day + 1, new.last_day + 1)
         for column in layout.computed
     )
-    chain = package.read(paths[0])
-    end = chain.rfind(b"</")
-    return {paths[0]: chain[:end] + listed.encode() + chain[end:]}
+    return {paths[0]: chain[: end.start()] + listed.encode() + chain[end.start() :]}

@@ -64,6 +64,10 @@ def write(opened: Opened, new: Contents) -> Patched:
         refusal = opened.contents.unreadable[0]
         raise CannotPatch(f"{refusal.cell} cannot be read ({refusal.reason}) and would be lost.")
     package = opened.package
+    if package.is_strict:
+        raise CannotPatch(
+            "The file was saved in the Strict form of the format, which Lendbook reads and does not write."
+        )
     parts = {opened.sheet_path: SheetChange(opened, new).part()}
     if opened.hidden_path:
         parts[opened.hidden_path] = hidden_xml(

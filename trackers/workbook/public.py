@@ -3,11 +3,11 @@
 The days, the terms, what is paid and what is pending are his own affair; the summary's Profit and ROI are the lender's.
 """
 
-import posixpath
 import re
 
 from lxml import etree
 
+from ledger.xlsx.parts import CONTENT_TYPES, key_of
 from trackers.workbook.build import build_workbook
 from trackers.workbook.figures import FIRST_SUMMARY_ROW
 from trackers.workbook.layouts import HIDDEN_SHEET, Layout
@@ -15,8 +15,7 @@ from trackers.workbook.package import MAIN, Package, parse_xml
 from trackers.workbook.read import Opened, open_workbook, read
 from trackers.workbook.sheetxml import CELL, style_of
 
-_CONTENT_TYPES, _PROPERTIES = "[Content_Types].xml", "docProps/app.xml"
-_CALCULATION_ORDER = "/calcChain.xml"  # names formula cells; a program that misses it makes it anew
+_PROPERTIES = "docProps/app.xml"
 _LENDERS_OWN = ("profit", "roi")
 
 
@@ -30,26 +29,26 @@ def without_internals(data: bytes) -> bytes:
     path = package.sheets.get(HIDDEN_SHEET)
     if path is None:
         return data
-    if b't="s"' in package.read(path):
+    if _shares_texts(package, path):
         data = build_workbook(read(data)).data
         package = Package(data)
         path = package.sheets[HIDDEN_SHEET]
     opened = open_workbook(data)
-    folder = posixpath.dirname(package.workbook_path)
-    gone = {path, f"{folder}{_CALCULATION_ORDER}"}
-    named = {f"/{part}" for part in gone}
-    targets = named | {posixpath.relpath(part, folder) for part in gone}
-    relations = _relations_path(package.workbook_path)
+    types, book = package.find(CONTENT_TYPES), package.workbook_path
+    relations, properties = package.relations_path(book), package.find(_PROPERTIES)
+    # Excel's list of formula cells names those of the lender; a program that misses it makes it anew.
+    gone = {path, *package.related(book, "calcChain")}
+    keys = {key_of(part) for part in gone}
     parts = {
         opened.sheet_path: _without_the_lenders_own(opened),
-        package.workbook_path: _without_sheet(package),
-        _CONTENT_TYPES: _filtered(package, _CONTENT_TYPES, lambda row: row.get("PartName") in named),
-        relations: _filtered(package, relations, lambda row: row.get("Target") in targets),
+        book: _without_sheet(package),
+        types: _filtered(package, types, lambda row: key_of(row.get("PartName") or "") in keys),
+        relations: _filtered(package, relations, lambda row: package.target_of(book, row.get("Target") or "") in gone),
     }
-    if _PROPERTIES in package and HIDDEN_SHEET.encode() in package.read(_PROPERTIES):
+    if properties and HIDDEN_SHEET.encode() in package.read(properties):
         listed = ("HeadingPairs", "TitlesOfParts")
-        parts[_PROPERTIES] = _filtered(package, _PROPERTIES, lambda row: row.tag.endswith(listed))
-    return package.replaced(parts, dropped={*gone, _relations_path(path)})
+        parts[properties] = _filtered(package, properties, lambda row: etree.QName(row).localname in listed)
+    return package.replaced(parts, dropped={*gone, package.relations_path(path)})
 
 
 def _without_the_lenders_own(opened: Opened) -> bytes:
@@ -68,15 +67,15 @@ def _cells_of_the_lender(layout: Layout) -> set[bytes]:
     return {b"%b%d" % (letter, row) for row in rows for letter in (b"E", b"F")}
 
 
-def _relations_path(part: str) -> str:
-    folder, name = posixpath.split(part)
-    return posixpath.join(folder, "_rels", f"{name}.rels")
+def _shares_texts(package: Package, path: str) -> bool:
+    """Whether a sheet keeps its texts in the list that all sheets share."""
+    return any(cell.get("t") == "s" for cell in package.parse(path).iter(f"{{{MAIN}}}c"))
 
 
 def _filtered(package: Package, name: str, is_gone) -> bytes:
     """A part without the children of its root that `is_gone` says are."""
     root = parse_xml(package.read(name), name)
-    for child in [child for child in root if is_gone(child)]:
+    for child in [child for child in root.iterchildren("*") if is_gone(child)]:
         root.remove(child)
     return _bytes_of(root)
 

@@ -6,12 +6,27 @@ Figures are never read: they are computed from the inputs, so a stale or missing
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
+from ledger.xlsx.formats import (
+    DATE,
+    DAYS_FROM_1900_TO_1904,
+    FRACTION,
+    NOTHING,
+    NUMBER,
+    OTHER,
+    PERCENTAGE,
+    POWER,
+    ROUNDED,
+    TIME,
+    Shown,
+    shown,
+    why_not,
+)
 from trackers.schedule import MAX_DAY, Terms, TermsError
-from trackers.workbook.amounts import from_serial, read_amount, read_count, read_date
+from trackers.workbook.amounts import from_serial, read_amount, read_count, read_date, read_moment
 from trackers.workbook.contents import Contents, Refusal, Value, checked
 from trackers.workbook.errors import InputError, NotATracker, WorkbookError
 from trackers.workbook.formulas import FormulaCheck
@@ -22,7 +37,12 @@ from trackers.workbook.sheetxml import CELL, CellValue, Error, SheetXml, row_num
 
 Cells = dict[str, tuple[bytes, bytes]]
 _NAME_TO_BE = "[Enter Name Here]"
-_DAYS_BETWEEN_1900_AND_1904 = 1462
+_NUMBERS_ALONE = frozenset((NUMBER,))
+_OWN_COPY = frozenset((NUMBER, ROUNDED))
+"""In a copy of a workbook of ours the template decides how many decimals an amount shows."""
+_SEEN_ONCE = frozenset((NUMBER, ROUNDED, OTHER, NOTHING, DATE, TIME, PERCENTAGE, FRACTION, POWER))
+"""What stands in a stored workbook of known sha256 was looked at when it came in, and is posted."""
+_WANTED = {AMOUNT: "an amount", DAY: "a number of days", COUNT: "a number"}
 
 
 @dataclass(slots=True)
@@ -104,7 +124,7 @@ def _read_inputs(sheet: SheetXml, hidden: Hidden, package: Package) -> Contents:
     head, _, table = sheet.body.partition(b'<row r="%d"' % layout.header_row)
     found = _filled_cells(b"B").findall(head)
     found += _filled_cells("".join(column.letter for column in layout.inputs).encode()).findall(table)
-    return _strict_contents(found, hidden, package)
+    return _strict_contents(found, hidden, package, _SEEN_ONCE)
 
 
 @lru_cache(maxsize=8)
@@ -112,7 +132,12 @@ def _filled_cells(letters: bytes) -> re.Pattern[bytes]:
     return re.compile(rb'<c r="([%b])(\d+)"([^>/]*)>(.*?)</c>' % letters, re.DOTALL)
 
 
-def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden: Hidden, package: Package) -> Contents:
+def _strict_contents(
+    found: Iterable[tuple[bytes, bytes, bytes, bytes]],
+    hidden: Hidden,
+    package: Package,
+    tolerated: frozenset[str],
+) -> Contents:
     """The contents that cells say, given as (column, row, attributes, content)."""
     layout = hidden.layout
     parameter_at = {parameter.cell.encode(): parameter for parameter in layout.parameters}
@@ -134,7 +159,7 @@ def _strict_contents(found: Iterable[tuple[bytes, bytes, bytes, bytes]], hidden:
         if seen not in known:
             cell = (letter + row).decode()
             try:
-                known[seen] = strict_value(place.holds, cell, attributes, content, package)
+                known[seen] = strict_value(place.holds, cell, attributes, content, package, tolerated)
             except InputError as error:
                 unreadable.append(_refusal(place.holds, cell, error))
                 if place.holds == MODE:
@@ -170,8 +195,18 @@ def _refusal(holds: str, cell: str, error: InputError) -> Refusal:
     return Refusal(cell, f"{error.reason} Nothing of its row is taken." if holds == MODE else error.reason)
 
 
-def strict_value(holds: str, cell: str, attributes: bytes, content: bytes, package: Package) -> Value | None:
-    """The value of an input cell, which must be of the kind that belongs there. Raises InputError."""
+def strict_value(
+    holds: str,
+    cell: str,
+    attributes: bytes,
+    content: bytes,
+    package: Package,
+    tolerated: frozenset[str] = _NUMBERS_ALONE,
+) -> Value | None:
+    """The value of an input cell, which must be of the kind that belongs there. Raises InputError.
+
+    `tolerated` are the sights (of ledger.xlsx.formats) that a number may offer and still be taken.
+    """
     stored = value_of(attributes, content, package)
     if isinstance(stored, Error):
         raise InputError(f"The cell shows the error {stored}: type the value itself.", cell)
@@ -179,25 +214,62 @@ def strict_value(holds: str, cell: str, attributes: bytes, content: bytes, packa
         raise InputError("The cell holds a formula without a value: type the value itself.", cell)
     if stored is None:
         return None
-    if holds == ON and isinstance(stored, Decimal):
-        return checked(holds, _date_of(stored, package) or str(stored), cell)
+    if holds == ON:
+        return checked(holds, _date_in(stored, attributes, package, tolerated), cell)
     if holds in (AMOUNT, DAY, COUNT):
+        if fault := _seen_otherwise(cell, stored, attributes, package, _WANTED[holds], tolerated):
+            raise InputError(fault, cell)
         return checked(holds, "TRUE" if stored is True else stored, cell)
     return checked(holds, _as_text(stored, attributes, package), cell)
 
 
-def _date_of(serial: Decimal, package: Package) -> date | None:
-    return from_serial(float(serial) + (_DAYS_BETWEEN_1900_AND_1904 if package.counts_from_1904 else 0))
+def _date_in(stored: CellValue, attributes: bytes, package: Package, tolerated: frozenset[str]) -> Value:
+    """The date of a cell that should hold one; what is none stays as it is, for `checked` to refuse."""
+    if isinstance(stored, str):
+        moment = read_moment(stored)
+        return moment.date() if moment else stored
+    if not isinstance(stored, Decimal):
+        return stored
+    sight = _sight(stored, attributes, package)
+    if sight.kind != DATE and sight.kind not in tolerated:
+        return sight.text or f"{stored.normalize():f}"
+    days = DAYS_FROM_1900_TO_1904 if package.counts_from_1904 else 0
+    return from_serial(float(stored) + days) or str(stored)
+
+
+def _sight(stored: Decimal, attributes: bytes, package: Package) -> Shown:
+    """What a cell shows of its number."""
+    return shown(stored, package.number_format(style_of(attributes)), package.counts_from_1904)
+
+
+def _seen_otherwise(
+    cell: str, stored: CellValue, attributes: bytes, package: Package, wanted: str, tolerated: frozenset[str]
+) -> str:
+    """Why a cell's value may not be taken for a number, a person seeing something else in it; "" if it may."""
+    if isinstance(stored, datetime):
+        return f"{cell} shows {_moment_text(stored)}, a date, not {wanted}: type what it should hold."
+    if not isinstance(stored, Decimal) or tolerated is _SEEN_ONCE:
+        return ""
+    sight = _sight(stored, attributes, package)
+    return "" if sight.kind in tolerated else why_not(cell, stored, sight, wanted)
+
+
+def _moment_text(moment: datetime) -> str:
+    """A moment as text, its time of day only where it has one."""
+    is_midnight = (moment.hour, moment.minute, moment.second) == (0, 0, 0)
+    return moment.date().isoformat() if is_midnight else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _as_text(stored: CellValue, attributes: bytes, package: Package) -> str:
-    """A value as a person reads it in a text cell: dates that a spreadsheet turned into numbers become dates again."""
+    """A value as a person reads it in a text cell: what a spreadsheet turned into a number becomes a date, a time or a
+    percentage again."""
     if isinstance(stored, bool):
         return "TRUE" if stored else "FALSE"
+    if isinstance(stored, datetime):
+        return _moment_text(stored)
     if isinstance(stored, Decimal):
-        if style_of(attributes) in package.date_styles and (on := _date_of(stored, package)):
-            return on.isoformat()
-        return f"{stored.normalize():f}"
+        sight = _sight(stored, attributes, package)
+        return sight.text if sight.kind in (DATE, TIME, PERCENTAGE) else f"{stored.normalize():f}"
     return stored
 
 
@@ -212,7 +284,7 @@ def _check_all(sheet: SheetXml, hidden: Hidden, package: Package) -> Contents:
     if moved:
         cells = {cell: held for cell, held in cells.items() if row_number(cell) <= last_row}
     found = (cell[1:] for cell in CELL.findall(sheet.body) if int(cell[2]) <= last_row)
-    contents = _strict_contents(found, hidden, package)
+    contents = _strict_contents(found, hidden, package, _OWN_COPY)
     package.tick()
     altered = [moved] if moved else []
     check = FormulaCheck(layout, _terms_as_written(hidden), hidden.last_day, hidden.disbursed is not None)
@@ -373,6 +445,8 @@ def _lenient_day(cells: Cells, row: int, layout: Layout, package: Package) -> in
         return row - layout.first_row
     if isinstance(stored, str):
         stored = Decimal(stored.strip()) if stored.strip().isdecimal() else stored
+    if fault := _seen_otherwise(f"A{row}", stored, attributes, package, "a day", _NUMBERS_ALONE):
+        return f"The row is filled in, but was left out. {fault}"
     if not isinstance(stored, Decimal) or stored != int(stored):
         return f"The row is filled in, but its Day is {stored or 'blank'}: it was left out."
     return int(stored) if 0 <= stored <= MAX_DAY else f"Day {stored} is outside 0 to {MAX_DAY}: it was left out."

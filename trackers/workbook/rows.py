@@ -6,9 +6,11 @@ program saved is first brought to that form, formula by formula.
 """
 
 import re
+from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 
+from ledger.xlsx.formats import DATE, NUMBER, ROUNDED, shown
 from trackers.workbook.amounts import number_text, to_paise, to_serial
 from trackers.workbook.contents import Contents, Value
 from trackers.workbook.errors import CannotPatch
@@ -145,6 +147,7 @@ class SheetChange:
             if row_number(cell) > last_row:
                 break
             start, end, style = self._spot(table, cell, done)
+            style = self._fitting(cell, style, holds, value)
             out += table[done:start], _value_cell(cell.encode(), style, holds, value)
             done = end
         return b"".join(out) + table[done:]
@@ -167,6 +170,24 @@ class SheetChange:
         alike = re.compile(rb'<c r="%b\d+"[^>]*?( s="\d+")' % cell.rstrip("0123456789").encode())
         alike = alike.search(table, table.find(b'<row r="%d"' % self.layout.first_row))
         return spot, spot, alike[1] if alike else b""
+
+    def _fitting(self, cell: str, style: bytes, holds: str, value: Value | None) -> bytes:
+        """The cell's style, or one of its column's where its own would show something else than the value."""
+        if value is None or holds not in (AMOUNT, DAY, COUNT, ON) or self._shows(style, holds, value):
+            return style
+        alike = re.compile(rb'<c r="%b\d+"[^>]*?( s="\d+")' % cell.rstrip("0123456789").encode())
+        body = self.opened.sheet.body
+        start = body.find(b'<row r="%d"' % self.layout.first_row)
+        for other in dict.fromkeys(alike.findall(body, start)) if row_number(cell) >= self.layout.first_row else ():
+            if self._shows(other, holds, value):
+                return other
+        raise CannotPatch(f"{cell} has a format that would show something else than {value}.")
+
+    def _shows(self, style: bytes, holds: str, value: Value) -> bool:
+        """Whether a style shows a value as what it is."""
+        stored = Decimal(to_serial(value)) if holds == ON else Decimal(value)
+        kind = shown(stored, self.opened.package.number_format(style_of(style))).kind
+        return kind in (NUMBER, ROUNDED) or (holds == ON and kind == DATE)
 
     # --- days past the table's end ---------------------------------------------------------------------------------
 
@@ -194,8 +215,9 @@ class SheetChange:
                 elif letter == "A":
                     cells.append(b'<c r="%b"%b><v>%d</v></c>' % (reference, style, day))
                 else:
-                    changed = self.changed.get(f"{letter}{number}", (None, None))
-                    cells.append(_value_cell(reference, style, *changed))
+                    holds, value = self.changed.get(f"{letter}{number}", (None, None))
+                    style = self._fitting(f"{letter}{number}", style, holds, value)
+                    cells.append(_value_cell(reference, style, holds, value))
             if number in standing:
                 cells += self._beside(standing[number][0])
                 taken = standing[number].end()
