@@ -4,9 +4,12 @@ Nothing is written before somebody has seen the whole comparison and said so. A 
 daily-trackers/ is compared against the kept copy of the row's version; what lay in the way is kept in versions/.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
+from datetime import date
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from ledger import faults, jobs
@@ -15,7 +18,7 @@ from ledger.imports import wizard
 from ledger.models import Job
 from trackers import posted, posting, services, store
 from trackers.collection import REFUSALS, words
-from trackers.models import Draft, Tracker
+from trackers.models import Customer, Draft, Tracker
 from trackers.workbook.contents import Contents, edited
 from trackers.workbook.errors import NotATracker
 from trackers.workbook.merge import Change, Comparison, compare, edits_of
@@ -23,6 +26,8 @@ from trackers.workbook.read import Opened, open_workbook, read
 
 # Faults of the file that adopting a sound copy mends.
 _MENDED_HERE = ("workbook changed outside", "workbook missing", "workbook unreadable")
+
+_NEEDED = ("investment", "scheme_period", "per_day_payment", "start_date")
 
 
 @dataclass(frozen=True)
@@ -116,9 +121,10 @@ def _is_closed(book, contents):
 def adopt_copy(tracker, uploaded, *, user=None, take=(), adjust=False, seen=None):
     """Write a copy's changes into the tracker, and return (Tracker, the changes written).
 
-    `take` names the cells of conflicts that are settled in the copy's favour, `adjust` takes changes of closed days
-    too and posts them on the first open day. `seen` is the version that was compared: ValidationError if the tracker
-    changed since. Without anything to write nothing is written.
+    `take` names the cells of conflicts that are settled in the copy's favour, and the cells with a formula whose shown
+    value is taken; `adjust` takes changes of closed days too and posts them on the first open day. `seen` is the
+    version that was compared: ValidationError if the tracker changed since. Without anything to write nothing is
+    written.
     """
     with store.locked(tracker.book_id, tracker.pk):
         tracker = _fresh(tracker.pk)
@@ -131,7 +137,7 @@ def adopt_copy(tracker, uploaded, *, user=None, take=(), adjust=False, seen=None
             raise ValidationError(f"{tracker} was changed meanwhile. Compare again.", code="meanwhile")
         if compared.is_foreign:
             raise NotATracker(compared.comparison.refused[0].reason)
-        changes = _chosen(compared.comparison, take, adjust)
+        changes = _chosen(compared.comparison.taking(take), take, adjust)
         if not changes and not in_the_way:
             return tracker, []
         if in_the_way:
@@ -153,6 +159,17 @@ def posted_by(tracker, changes):
 def _chosen(comparison, take, adjust) -> list[Change]:
     settled = [conflict.taking_upload() for conflict in comparison.conflicts if conflict.cell in take]
     return [*comparison.to_apply, *(comparison.adjustments if adjust else ()), *settled]
+
+
+def formula_of(change: Change) -> str:
+    """What is said of an input cell that holds a formula, before somebody takes the value it shows."""
+    value = change.new.isoformat() if isinstance(change.new, date) else change.new
+    return f"{change.cell} holds a formula that shows {value}: take that value, or type it in the place of the formula."
+
+
+def needed_formulas(comparison: Comparison) -> list[Change]:
+    """The formulas that nobody took and without whose value there are no terms."""
+    return [change for change in comparison.formulas if change.field in _NEEDED]
 
 
 def _change_of(tracker, opened, changes):
@@ -226,8 +243,17 @@ def name_of(contents, customer):
     return ledger.clean_text(contents.parameters.get("tracker_name") or customer.name)[:120]
 
 
-def adopt_new(customer, uploaded, comparison, *, user=None, adjust=False):
-    """Open a tracker that says what a workbook says; closed days come along only with `adjust`. Returns the Tracker.
+def adopt_new(
+    customer: Customer,
+    uploaded: Contents,
+    comparison: Comparison,
+    *,
+    user: User | None = None,
+    adjust: bool = False,
+    take: Container[str] = (),
+) -> Tracker:
+    """Open a tracker that says what a workbook says; closed days come along only with `adjust`, the shown values of
+    cells with a formula only where `take` names them. Returns the Tracker.
 
     Days before the book begins stand in the workbook and its totals and are not posted.
     """
@@ -238,6 +264,9 @@ def adopt_new(customer, uploaded, comparison, *, user=None, adjust=False):
             "name in B3.",
             code="twice",
         )
+    comparison = comparison.taking(take)
+    for change in needed_formulas(comparison):
+        raise ValidationError(f"{formula_of(change)} There is no tracker without it.")
     days, parameters = edits_of([*comparison.to_apply, *(comparison.adjustments if adjust else ())])
     parameters["tracker_name"] = name_of(uploaded, customer)
     skipped, holidays = uploaded.skipped_weekdays, uploaded.holidays

@@ -106,7 +106,7 @@ def check_step(job, progress):
 
 
 def _looked_at(book, name, read, logins):
-    line = {"file": name, "login": "", "name": "", "fault": "", "refused": [], "closed": 0}
+    line = {"file": name, "login": "", "name": "", "fault": "", "refused": [], "formulas": [], "closed": 0}
     try:
         uploaded, comparison = adopt.compare_new(book, read())
     except REFUSALS as error:
@@ -124,7 +124,8 @@ def _looked_at(book, name, read, logins):
         "days": summary["days_recorded"],
         "total": plain(summary["total_paid"]),
         "balance": plain(summary["balance"]),
-        "closed": len(comparison.adjustments),
+        "closed": len(comparison.adjustments) + len(comparison.closed),
+        "formulas": [{"cell": one.cell, "reason": adopt.formula_of(one)} for one in comparison.formulas],
         "refused": [{"cell": one.cell, "reason": one.reason} for one in comparison.refused],
     }
 
@@ -172,16 +173,20 @@ def _adopted(book, read, choice, adjust, user):
     try:
         uploaded, comparison = adopt.compare_new(book, read())
         customer = services.customer_for(book, choice["login"], choice["name"])
-        tracker = adopt.adopt_new(customer, uploaded, comparison, user=user, adjust=adjust)
+        take = {change.cell for change in comparison.formulas} if choice.get("formulas") else ()
+        tracker = adopt.adopt_new(customer, uploaded, comparison, user=user, adjust=adjust, take=take)
     except ValidationError as error:
         return {"state": "there" if error.error_list[0].code == "twice" else "fault", "message": words(error)}
     except REFUSALS as error:
         return {"state": "fault", "message": words(error)}
-    left = 0 if adjust else len(comparison.adjustments)
+    comparison = comparison.taking(take)
+    closed = 0 if adjust else len(comparison.adjustments)
+    formulas = len(comparison.formulas)
     where = posted.words(posted.of_tracker(tracker))
     said = [f"Posted: {where}."] if where else []
     said += [f"Refused: {', '.join(one.cell for one in comparison.refused)}."] if comparison.refused else []
-    said += [f"{left} cells of closed days were left out."] if left else []
+    said += [f"{closed} cells of closed days were left out."] if closed else []
+    said += [f"{formulas} cells with a formula were left out."] if formulas else []
     return {
         "state": "new",
         "tracker": tracker.pk,

@@ -254,6 +254,80 @@ def test_command_compares_a_copy_and_applies_it(johns, tmp_path):
     assert Tracker.objects.get(pk=johns.pk).total_paid == 1200
 
 
+def with_formula(data, cell, formula=b"250+250", value=b"500"):
+    """The workbook with a formula in an input cell of the tracker's sheet, as a spreadsheet program stores it."""
+    sheet = parts(data)[SHEET]
+    start = sheet.index(b'<c r="%b"' % cell.encode())
+    end = min(place for mark in (b"/>", b"</c>") if (place := sheet.find(mark, start) + len(mark)) >= len(mark))
+    cell = b'<c r="%b"><f>%b</f><v>%b</v></c>' % (cell.encode(), formula, value)
+    return with_parts(data, {SHEET: sheet[:start] + cell + sheet[end:]})
+
+
+def test_a_formula_in_an_input_cell_is_named_with_its_value_and_taken_only_when_staff_says_so(johns):
+    data = with_formula(copy_of(johns), "C15")
+    compared = adopt.compare_copy(johns, data)
+    assert compared.comparison.to_apply == ()
+    (change,) = compared.comparison.formulas
+    assert (change.cell, change.old, change.new) == ("C15", None, Decimal(500))
+    assert not compared.changes_nothing
+    assert "C15 holds a formula that shows 500.00" in adopt.formula_of(change)
+    assert adopt_all(johns, data)[1] == []
+    tracker, changes = adopt_all(johns, data, take=["C15"])
+    assert [change.cell for change in changes] == ["C15"]
+    assert (tracker.total_paid, ledger_total(tracker)) == (1000, 1000)
+
+
+def test_a_formula_that_shows_what_lendbook_has_changes_nothing(johns):
+    assert adopt.compare_copy(johns, with_formula(copy_of(johns), "C14")).changes_nothing
+
+
+def test_a_formula_in_a_closed_day_wants_both_yeses(johns):
+    data = with_formula(copy_of(johns), "C15")
+    closing.close_day(johns.book, date(2024, 10, 20))
+    assert adopt_all(johns, data, take=["C15"])[1] == []
+    assert adopt_all(johns, data, adjust=True)[1] == []
+    assert [change.cell for change in adopt_all(johns, data, take=["C15"], adjust=True)[1]] == ["C15"]
+
+
+def test_the_command_takes_a_formulas_value_only_when_it_is_named(johns, tmp_path):
+    path = tmp_path / "copy.xlsx"
+    path.write_bytes(with_formula(copy_of(johns, day3="700"), "C15"))
+    document, code = run(path, "--tracker", johns.pk, "--apply")
+    assert code == 1
+    assert [one["cell"] for one in document["to_apply"]] == ["C16"]
+    (refused,) = document["refused"]
+    assert refused["cell"] == "C15"
+    assert "shows 500.00" in refused["reason"]
+    assert "--take C15" in refused["reason"]
+    assert Tracker.objects.get(pk=johns.pk).total_paid == 1200
+    assert run(path, "--tracker", johns.pk, "--take", "C99")[1] == 2
+    document, code = run(path, "--tracker", johns.pk, "--take", "C15", "--apply")
+    assert (code, Tracker.objects.get(pk=johns.pk).total_paid) == (0, 1700)
+
+
+def test_formulas_of_a_lenders_own_workbook_are_named_and_taken_when_staff_says_so(book, tmp_path):
+    path = tmp_path / "own.xlsx"
+    path.write_bytes(with_formula(original("50K", filled=FILLED | {"A20": 50, "C20": 1}), "C20"))
+    document, code = run(path, "--book", book.slug, "--user", "murugan", "--apply")
+    assert code == 1
+    assert [one["cell"] for one in document["refused"]] == ["C63"]  # day 50's own place
+    tracker = Tracker.objects.get(pk=document["id"])
+    assert tracker.total_paid == 1000
+    document, code = run(path, "--tracker", tracker.pk, "--apply", "--take", "formulas")
+    assert (code, Tracker.objects.get(pk=tracker.pk).total_paid) == (0, 1500)
+
+
+def test_terms_that_are_formulas_make_no_tracker_unless_they_are_taken(book, tmp_path):
+    path = tmp_path / "own.xlsx"
+    path.write_bytes(with_formula(original("50K", filled=FILLED), "B6", b"5*10000", b"50000"))
+    document, code = run(path, "--book", book.slug, "--user", "murugan", "--apply")
+    assert code == 1
+    assert "repeat with --take B6" in document["error"]
+    assert not Tracker.objects.filter(customer__user__username="murugan").exists()
+    document, code = run(path, "--book", book.slug, "--user", "murugan", "--apply", "--take", "formulas")
+    assert (code, Tracker.objects.get(pk=document["id"]).investment) == (0, 50000)
+
+
 def test_wrong_use_of_the_command_is_exit_2(johns):
     assert run("x.xlsx")[1] == 2
     assert run("x.xlsx", "--tracker", johns.pk, "--book", "main-street")[1] == 2

@@ -1,6 +1,7 @@
 """The pages on which workbooks come back or come in: compare and confirm, a zip of them, the owner's template."""
 
 import io
+import re
 import zipfile
 from datetime import date
 from decimal import Decimal
@@ -11,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from ledger.imports import wizard
 from ledger.models import Job, LedgerEntry
 from tests.trackers.pages import shop
-from tests.trackers.test_adopt import FILLED, ledger_total, typed_over
+from tests.trackers.test_adopt import FILLED, ledger_total, typed_over, with_formula
 from tests.trackers.workbooks import original
 from trackers import adopt, bring_over, checks, services, store
 from trackers.models import Draft, Tracker
@@ -47,6 +48,22 @@ def test_upload_shows_every_cell_and_writes_nothing_before_it_is_confirmed(clien
     assert not wizard.upload_path(job).exists()
     client.post(page.request["PATH_INFO"], {"seen": tracker.version})
     assert Tracker.objects.get(pk=cast.johns.pk).version == tracker.version
+
+
+def test_what_a_formula_shows_is_offered_with_a_box_that_is_not_ticked(client, cast):
+    page = upload(client, cast, with_formula(store.path_of(cast.johns).read_bytes(), "C15"))
+    assert '<input type="checkbox" name="take" value="C15">' in page.content.decode()
+    assert re.search(r"Take\s+₹?\s?500\.00", page.content.decode())
+    where = page.request["PATH_INFO"]
+    client.post(where, {"seen": cast.johns.version, "take": "C15"})
+    tracker = Tracker.objects.get(pk=cast.johns.pk)
+    assert (tracker.total_paid, ledger_total(tracker)) == (1000, 1000)
+
+
+def test_what_a_formula_shows_is_left_out_without_a_tick(client, cast):
+    page = upload(client, cast, with_formula(store.path_of(cast.johns).read_bytes(), "C15"))
+    client.post(page.request["PATH_INFO"], {"seen": cast.johns.version})
+    assert Tracker.objects.get(pk=cast.johns.pk).total_paid == 500
 
 
 def test_conflict_needs_a_choice(client, cast):

@@ -115,6 +115,8 @@ def comparison(request, book, pk):
         "fault": fault,
         "conflicts": [_line(compared, one, one.baseline, one.stored, one.uploaded) for one in found.conflicts],
         "chosen": {one.cell: request.POST.get(f"cell_{one.cell}") for one in found.conflicts},
+        "formulas": [_line(compared, one, one.old, one.old, one.new) for one in found.formulas],
+        "taken": request.POST.getlist("take"),
         "refused": found.refused,
         "lines": [
             *(_line(compared, one, one.old, one.old, one.new, "adjustment") for one in found.adjustments),
@@ -134,7 +136,7 @@ def _confirmed(request, job, compared):
         return f"Choose which value counts in {', '.join(open_ones)}."
     parameters = {
         **job.parameters,
-        "take": [cell for cell, choice in choices.items() if choice == "file"],
+        "take": [cell for cell, choice in choices.items() if choice == "file"] + request.POST.getlist("take"),
         "adjust": "adjust" in request.POST,
         "seen": int(request.POST["seen"]) if request.POST.get("seen", "").isdecimal() else compared.version,
         "by": request.user.pk,

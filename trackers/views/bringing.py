@@ -66,12 +66,13 @@ def brought_over(request, book, pk):
 
 
 def _choice(request, at, line):
-    """{login, name} of a file that shall come in, None for one that stays out."""
+    """{login, name, formulas: whether the values that formulas show are taken} of a file that shall come in, else None."""
     if line["fault"] or f"take_{at}" not in request.POST:
         return None
     return {
         "login": ledger.clean_text(request.POST.get(f"login_{at}", ""))[:150],
         "name": ledger.clean_text(request.POST.get(f"name_{at}", ""))[:120],
+        "formulas": f"formulas_{at}" in request.POST,
     }
 
 

@@ -4,8 +4,8 @@ Three values decide: the baseline (what Lendbook last wrote into the copy), the 
 Nothing is changed here; the result is shown whole, and what staff confirms goes to patch.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from trackers.schedule import TermsError
 from trackers.workbook.contents import Contents, Refusal, Value, edited
@@ -45,18 +45,37 @@ class Conflict:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What a copy would change. `adjustments` are changes of closed days, to be posted on the first open day; `kept`
-    are changes of the store that the copy does not have (old: baseline, new: stored). All in the sheet's order."""
+    are changes of the store that the copy does not have (old: baseline, new: stored). `formulas` are changes whose cell
+    holds a formula in the copy (new: the value that it shows): they are written only where staff takes them, `closed`
+    are those of them on closed days. All in the sheet's order."""
 
     to_apply: tuple[Change, ...] = ()
     adjustments: tuple[Change, ...] = ()
     kept: tuple[Change, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    formulas: tuple[Change, ...] = ()
+    closed: frozenset[str] = frozenset()
 
     @property
     def changes_nothing(self) -> bool:
         """Whether there is nothing to confirm, to choose or to tell about the copy."""
-        return not (self.to_apply or self.adjustments or self.conflicts or self.refused)
+        return not (self.to_apply or self.adjustments or self.conflicts or self.refused or self.formulas)
+
+    def taking(self, cells: Container[str]) -> "Comparison":
+        """The comparison with the formulas' values of some cells among what is to apply, or to adjust."""
+        taken = [change for change in self.formulas if change.cell in cells]
+        return replace(
+            self,
+            to_apply=_in_order(self.to_apply, (change for change in taken if change.cell not in self.closed)),
+            adjustments=_in_order(self.adjustments, (change for change in taken if change.cell in self.closed)),
+            formulas=tuple(change for change in self.formulas if change.cell not in cells),
+        )
+
+
+def _in_order(changes: Iterable[Change], more: Iterable[Change]) -> tuple[Change, ...]:
+    """Changes in the sheet's order: parameters first, then day by day."""
+    return tuple(sorted((*changes, *more), key=lambda change: (row_number(change.cell), change.cell)))
 
 
 def compare(
@@ -87,9 +106,14 @@ def compare(
         elif mine != theirs:
             conflicts.append(Conflict(cell, day, field, base, mine, theirs))
     changes, impossible = _possible(stored, changes)
+    closed = {change.cell for change in changes if change.day is not None and is_closed(change.day)}
+    formulas = [change for change in changes if change.cell in uploaded.foreign_formulas]
+    changes = [change for change in changes if change.cell not in uploaded.foreign_formulas]
     return Comparison(
-        to_apply=tuple(change for change in changes if change.day is None or not is_closed(change.day)),
-        adjustments=tuple(change for change in changes if change.day is not None and is_closed(change.day)),
+        to_apply=tuple(change for change in changes if change.cell not in closed),
+        adjustments=tuple(change for change in changes if change.cell in closed),
+        formulas=tuple(formulas),
+        closed=frozenset(change.cell for change in formulas if change.cell in closed),
         kept=tuple(kept),
         conflicts=tuple(conflicts),
         refused=(*refused, *impossible),

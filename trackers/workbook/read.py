@@ -432,9 +432,21 @@ def _lenient_contents(cells: Cells, layout: Layout, package: Package) -> Content
         days=days,
         last_day=max(last_day, *days, 1),
         unreadable=tuple(unreadable),
+        foreign_formulas=_formulas_of_inputs(cells, layout, contents, rows_of),
         uses_1904_dates=package.counts_from_1904,
         refused_days=frozenset(refused_days),
     )
+
+
+def _formulas_of_inputs(cells: Cells, layout: Layout, contents: Contents, rows_of: dict[int, int]) -> tuple[str, ...]:
+    """The input cells whose value is a formula's, named by the places that the layout has for them."""
+    parameters = [layout.parameter[name].cell for name in contents.parameters]
+    found = [cell for cell in parameters if b"<f" in cells[cell][1]]
+    for day, filled in contents.days.items():
+        for name in filled:
+            if b"<f" in cells[f"{layout.letter[name]}{rows_of[day]}"][1]:
+                found.append(layout.cell(day, name))
+    return tuple(found)
 
 
 def _lenient_day(cells: Cells, row: int, layout: Layout, package: Package) -> int | str:

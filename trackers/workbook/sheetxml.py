@@ -41,6 +41,7 @@ _TEXT = re.compile(rb"<t(?: [^>/]*)?>(.*?)</t>", re.DOTALL)
 _HINT = re.compile(rb"<rPh.*?</rPh>", re.DOTALL)
 _ESCAPED = re.compile(r"_x((?![dD][89a-fA-F])[0-9A-Fa-f]{4})_")
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ufffe\uffff]")
+_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _NEEDS_NO_SPACE_NOTE = re.compile(r"\S(?:.*\S)?")
 
 
@@ -141,11 +142,22 @@ def plain(part: bytes, path: str) -> bytes:
     return text.replace(b"<sheetData/>", b"<sheetData></sheetData>")
 
 
-def _copy_children(old: etree._Element, new: etree._Element) -> None:
+def _copy_children(old: etree._Element, new: etree._Element, in_rows: bool = False) -> None:
+    """Copy what is in an element. Rows and cells carry no namespaces of their own, nor attributes that need them."""
     new.text, new.tail = old.text, old.tail
     for child in old:
-        names = {prefix: uri for prefix, uri in child.nsmap.items() if uri != MAIN and prefix}
-        _copy_children(child, etree.SubElement(new, child.tag, dict(child.attrib), nsmap=names))
+        is_rows = in_rows or child.tag == f"{{{MAIN}}}sheetData"
+        if is_rows:
+            names, known = None, set(new.nsmap.values())
+            attributes = {
+                name: value
+                for name, value in child.attrib.items()
+                if (space := etree.QName(name).namespace) is None or space in known or name == _SPACE
+            }
+        else:
+            names = {prefix: uri for prefix, uri in child.nsmap.items() if uri != MAIN and prefix}
+            attributes = dict(child.attrib)
+        _copy_children(child, etree.SubElement(new, child.tag, attributes, nsmap=names), is_rows)
 
 
 def _put_reference_first(element: etree._Element, reference: str) -> None:
@@ -194,7 +206,9 @@ def value_of(attributes: bytes, content: bytes, package: Package) -> CellValue:
     match = _VALUE.search(content)
     if match is None:
         return None
-    stored = match[1].strip() if kind != b"str" else match[1]
+    stored = match[1]
+    if kind in (b"n", b"s", b"b"):
+        stored = (html.unescape(decoded(stored)).encode() if b"&" in stored else stored).strip()
     if not stored:
         return None
     if kind == b"n":

@@ -6,6 +6,7 @@ from ledger.management.base import Refused, WrongUse, find_book
 from trackers import adopt, posted, services, store
 from trackers.management.base import TrackerCommand, find_tracker
 from trackers.workbook.contents import Refusal
+from trackers.workbook.merge import Change, Comparison
 
 
 class Command(TrackerCommand):
@@ -21,6 +22,13 @@ class Command(TrackerCommand):
         parser.add_argument("--user", metavar="LOGIN", help="the customer's login; made if missing")
         parser.add_argument("--customer", default="", metavar="NAME", help="a new customer's name, in any script")
         parser.add_argument("--apply", action="store_true", help="write it; without, only show the comparison")
+        parser.add_argument(
+            "--take",
+            nargs="+",
+            default=[],
+            metavar="CELL",
+            help="input cells that hold a formula, to take the value that each shows; 'formulas' means all of them",
+        )
         parser.add_argument(
             "--adjust", action="store_true", help="take cells of closed days too, posted on the first open day"
         )
@@ -41,25 +49,30 @@ class Command(TrackerCommand):
     def work_on_copy(self, tracker, data, options):
         """(comparison, tracker, the entries of the days that were written)."""
         compared, entries = adopt.compare_copy(tracker, data), []
+        take = _taken(compared.comparison, options["take"])
         if options["apply"] and not compared.is_foreign:
             tracker, changes = adopt.adopt_copy(
-                tracker, compared.uploaded, adjust=options["adjust"], seen=compared.version
+                tracker, compared.uploaded, take=take, adjust=options["adjust"], seen=compared.version
             )
             entries = adopt.posted_by(tracker, changes)
-        return compared.comparison, tracker, entries
+        return compared.comparison.taking(take), tracker, entries
 
     def work_on_new(self, book, data, options):
-        uploaded, comparison = adopt.compare_new(book, data)
         """(comparison, the new tracker or None, its entries)."""
+        uploaded, comparison = adopt.compare_new(book, data)
+        take = _taken(comparison, options["take"])
         if not options["apply"]:
-            return comparison, None, []
+            return comparison.taking(take), None, []
+        for change in adopt.needed_formulas(comparison.taking(take)):
+            raise Refused(f"{_of_formula(change)} There is no tracker without it.")
         customer = services.customer_for(book, options["user"], options["customer"])
-        tracker = adopt.adopt_new(customer, uploaded, comparison, adjust=options["adjust"])
-        return comparison, tracker, posted.of_tracker(tracker)
+        tracker = adopt.adopt_new(customer, uploaded, comparison, adjust=options["adjust"], take=take)
+        return comparison.taking(take), tracker, posted.of_tracker(tracker)
 
     def tell(self, comparison, tracker, options, entries):
         changes = [*comparison.to_apply, *(comparison.adjustments if options["adjust"] else ())]
         refused = list(comparison.refused)
+        refused += [Refusal(change.cell, _of_formula(change)) for change in comparison.formulas]
         if not options["adjust"]:
             refused += [Refusal(change.cell, _of_closed_day(change)) for change in comparison.adjustments]
         document = {
@@ -87,6 +100,22 @@ class Command(TrackerCommand):
             raise Refused(f"{len(refused)} cells were refused; mend them in the file and adopt it again.")
         if options["apply"] and comparison.conflicts:
             raise Refused(f"{len(comparison.conflicts)} conflicts stay as they are; settle them on the tracker's page.")
+
+
+def _taken(comparison: Comparison, named: list[str]) -> set[str]:
+    """The cells with a formula that --take names. Raises WrongUse for a cell that holds none."""
+    formulas = {change.cell for change in comparison.formulas}
+    if named == ["formulas"]:
+        return formulas
+    cells = {cell.strip(",").upper() for cell in named}
+    if strange := sorted(cells - formulas):
+        held = ", ".join(sorted(formulas)) or "none does"
+        raise WrongUse(f"--take {strange[0]}: that is no input cell that holds a formula and differs (those: {held}).")
+    return cells
+
+
+def _of_formula(change: Change) -> str:
+    return f"{adopt.formula_of(change)} To take it, repeat with --take {change.cell}."
 
 
 def _of_closed_day(change):
