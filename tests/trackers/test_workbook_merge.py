@@ -136,9 +136,14 @@ def test_a_negative_amount_an_error_and_an_unknown_mode_are_refused():
     assert {refusal.cell for refusal in compared(stored(), copy).refused} == {"C16", "G16", "E16"}
 
 
-def test_an_amount_typed_as_a_sum_counts_with_its_value():
+def test_an_amount_typed_as_a_sum_counts_with_its_value_once_staff_takes_it():
     found = compared(stored(), copy_with(stored(), C17=b"<f>250+250</f><v>500</v>"))
-    assert found.to_apply == (Change("C17", 4, "paid", None, FIVE),)
+    sum_typed = (Change("C17", 4, "paid", None, FIVE),)
+    assert (found.to_apply, found.formulas) == ((), sum_typed)
+    assert not found.changes_nothing
+    taken = found.taking({"C17"})
+    assert (taken.to_apply, taken.formulas) == (sum_typed, ())
+    assert found.taking({"C18"}) == found
 
 
 def test_a_sum_in_place_of_the_same_amount_changes_nothing_but_is_no_mere_resaving():
