@@ -53,6 +53,9 @@ class Report:
     opening_balance: object = None
     closing_balance: object = None
     unread_sheets: tuple = ()
+    unread_sections: tuple = ()
+    left_out: list = field(default_factory=list)
+    question: str = ""
     statement: Statement | None = None
 
     def as_document(self):
@@ -68,26 +71,52 @@ class Report:
             "gaps": self.gaps,
             "errors": self.errors,
             "unread_sheets": list(self.unread_sheets),
+            "unread_sections": list(self.unread_sections),
+            "left_out": self.left_out,
         }
 
 
-def parse(account, content, *, layout=None, mapping=None, dates=None):
+class NotDecided(StatementError):
+    """Nothing came in: which side the amounts are on is for a person to say."""
+
+
+def parse(account, content, *, layout=None, mapping=None, dates=None, sides=None, section=None):
     """Read a statement for an account: by the given layout or mapping, else by the mapping remembered for the account
-    where it fits, since a person named it, else by the layout of its header."""
+    where it fits, since a person named it, else by the layout of its header. `sides` and `section` as read_statement
+    takes them; the account's kind says whether it is a card's."""
     if account.kind not in links.BANK_KINDS:
         raise ValidationError(f"{account} is a cash box; statements belong to a bank account, a UPI wallet or a card.")
+    said = {"is_card": account.kind == Account.Kind.CARD, "sides": sides, "section": section}
     known = None if mapping or layout else StatementMapping.objects.filter(account=account).first()
     if known:
         with suppress(StatementError):
-            return read_statement(content, mapping=known.columns, dates=dates or known.dates or None)
-    return read_statement(content, layout=layout, mapping=mapping, dates=dates)
+            return read_statement(content, mapping=known.columns, dates=dates or known.dates or None, **said)
+    return read_statement(content, layout=layout, mapping=mapping, dates=dates, **said)
 
 
 def preview(account, parsed):
     """The Report of what importing would do now."""
     known = _known_fingerprints(account, parsed)
     duplicate = sum(fingerprint in known for fingerprint in parsed.frame["fingerprint"])
-    return _report(parsed, imported=len(parsed.frame) - duplicate, duplicate=duplicate)
+    report = _report(parsed, imported=len(parsed.frame) - duplicate, duplicate=duplicate)
+    report.question = parsed.question or _in_already_exchanged(parsed, known)
+    return report
+
+
+def _in_already_exchanged(parsed, known):
+    """What to say where rows of the file are in the account with debit and credit exchanged; "" where none is.
+
+    Imported once more, the right way round, each would be there twice, on both sides.
+    """
+    count = len(known.intersection(parsed.exchanged_fingerprints())) if known else 0
+    if not count:
+        return ""
+    rows = "1 row of this file is" if count == 1 else f"{count:,} rows of this file are"
+    return (
+        f"{rows} in the account already with debit and credit exchanged. Take the statement that brought "
+        f"{'it' if count == 1 else 'them'} out first (Statements, Undo), and import it again: both are read the right way "
+        "round then."
+    )
 
 
 def _report(parsed, *, imported, duplicate, statement=None):
@@ -106,6 +135,9 @@ def _report(parsed, *, imported, duplicate, statement=None):
         opening_balance=parsed.opening_balance,
         closing_balance=parsed.closing_balance,
         unread_sheets=parsed.unread,
+        unread_sections=parsed.other_sections,
+        left_out=[{"line": one.line, "reason": one.reason} for one in parsed.left_out],
+        question=parsed.question,
         statement=statement,
     )
 
@@ -126,6 +158,8 @@ def import_statement(
     layout=None,
     mapping=None,
     dates=None,
+    sides=None,
+    section=None,
     job=None,
     on_progress=None,
     finish=None,
@@ -134,13 +168,17 @@ def import_statement(
 
     The same file twice adds nothing; overlapping statements add only what is new; two truly identical rows of one
     statement both stay. `on_progress(done, total)` may raise to cancel; nothing then stays behind. `finish(report)` is
-    called inside the transaction.
+    called inside the transaction. Raises NotDecided where a person must say first which side the amounts are on.
     """
-    parsed = parse(account, content, layout=layout, mapping=mapping, dates=dates)
+    parsed = parse(account, content, layout=layout, mapping=mapping, dates=dates, sides=sides, section=section)
+    if parsed.question:
+        raise NotDecided(parsed.question)
     sha256 = hashlib.sha256(content).hexdigest()
     with transaction.atomic():
         Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # two uploads at once come one after another
         known = _known_fingerprints(account, parsed)
+        if twins := _in_already_exchanged(parsed, known):
+            raise NotDecided(twins)
         frame = parsed.frame[~parsed.frame["fingerprint"].isin(known)]
         standing = Statement.objects.exclude(state=Statement.State.UNDONE)
         statement = standing.filter(account=account, sha256=sha256).first()

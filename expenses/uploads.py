@@ -36,7 +36,7 @@ def receive(account, files, *, user):
 
 
 def _receive(account, file, user, batch):
-    about = {"account": account.pk, "batch": batch, "mapping": None, "dates": ""}
+    about = {"account": account.pk, "batch": batch, "mapping": None, "dates": "", "sides": "", "section": ""}
     made = partial(
         jobs.create, book=account.book, kind=KIND, title="Statement", step=READ, user=user, file_name=_name(file)
     )
@@ -73,9 +73,13 @@ def account_of(job):
 
 def read(job, layout=None):
     """The file of a job as services.parse gives it. Raises StatementError, ValidationError."""
-    content, options = _content(job), job.parameters
-    account = account_of(job)
-    return services.parse(account, content, layout=layout, mapping=options["mapping"], dates=options["dates"] or None)
+    return services.parse(account_of(job), _content(job), layout=layout, **_said(job))
+
+
+def _said(job):
+    """What a person said of the file, as services takes it; a job of an earlier release knows fewer questions."""
+    options = job.parameters
+    return {"mapping": options["mapping"]} | {name: options.get(name) or None for name in ("dates", "sides", "section")}
 
 
 def _layout_shown(job):
@@ -118,6 +122,7 @@ def read_step(job, progress):
         for _, row in zip(range(SAMPLE_ROWS), parsed.rows(), strict=False)
     ]
     told = {**_told(found), "imported": 0, "held": found.imported}
+    told |= {"question": found.question, "sections": list(parsed.sections)}
     return Job.State.ASKS, {**told, "dates": parsed.dates, "dates_sure": parsed.dates_sure, "sample": sample}
 
 
@@ -136,15 +141,21 @@ def _told(report):
         {"line": row.line, "reason": row.reason, "row": " · ".join(filter(None, row.cells))[:ROW_SHOWN]}
         for row in report.rejected_rows[:SHOWN]
     ]
-    cut = {"errors": errors, "gaps": document["gaps"][:SHOWN]}
+    cut = {"errors": errors, "gaps": document["gaps"][:SHOWN], "left_out": document["left_out"][:SHOWN]}
     balances = {"opening": plain(report.opening_balance), "closing": plain(report.closing_balance)}
-    return {**document, **cut, "gap_count": len(report.gaps), "layout": report.layout, **balances}
+    return {
+        **document,
+        **cut,
+        "gap_count": len(report.gaps),
+        "left_out_count": len(report.left_out),
+        "layout": report.layout,
+        **balances,
+    }
 
 
 def bring_in_step(job, progress):
     """Bring the rows in, in one transaction with the job's end; a second run finds the job done."""
     progress(0, job.total)
-    options = job.parameters
 
     def finish(report):
         told = {**_told(report), "statement": report.statement and report.statement.pk}
@@ -157,8 +168,7 @@ def bring_in_step(job, progress):
             file_name=job.file_name,
             user=job.created_by,
             layout=_layout_shown(job),
-            mapping=options["mapping"],
-            dates=options["dates"] or None,
+            **_said(job),
             job=job,
             on_progress=progress,
             finish=finish,

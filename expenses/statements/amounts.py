@@ -1,6 +1,7 @@
 """Amounts as banks write them, read into whole paise; what is not an amount raises, and is never zero.
 
-Read: ``1,23,456.50``, ``1,000.00 Dr``, ``(500.00)``, ``₹ 500``, ``500.00-``, ``1,00.00`` (one bank's odd grouping).
+Read: ``1,23,456.50``, ``1,000.00 Dr``, ``500.00 (Dr)``, ``(500.00)``, ``₹ 500``, ``500.00-``, ``1,00.00`` (one bank's odd
+grouping).
 Nothing filled: blank, ``-``. No float takes part: a spreadsheet's number comes here as the text of its shortest
 decimal form, and noise beyond the second decimal of less than a hundred-thousandth of a rupee
 (``177448.30000000002``, which spreadsheets leave behind after a sum) is rounded away; more than that is an error.
@@ -20,7 +21,9 @@ NOISE = Decimal("0.00001")
 
 _AMOUNT = re.compile(
     r"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?:₹|rs\.?|inr)?\s*(?P<sign2>[+-])?\s*"
-    r"(?P<number>\d[\d,]*(?:\.\d*)?|\.\d+)\s*(?:₹|rs\.?|inr)?\s*(?P<close>\))?\s*(?P<after>-)?\s*(?P<side>[cd]r?\.?)?",
+    r"(?P<number>\d[\d,]*(?:\.\d*)?|\.\d+)\s*(?:₹|rs\.?|inr)?\s*(?P<close>\))?\s*(?P<after>-)?\s*"
+    r"(?:(?P<side>[cd]r?\.?|credit|debit)|\(\s*(?P<inside>[cd]r?\.?|credit|debit)\s*\)|"
+    r"\[\s*(?P<within>[cd]r?\.?|credit|debit)\s*\])?",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -49,7 +52,7 @@ def _read_unusual(text: str) -> int | None:
     match = _AMOUNT.fullmatch(bare)
     if match is None or bool(match["open"]) != bool(match["close"]) or (match["sign"] and match["sign2"]):
         raise ValueError(f"'{_short(text)}' is not an amount")
-    number, side = match["number"], (match["side"] or "").lower()
+    number, side = match["number"], (match["side"] or match["inside"] or match["within"] or "").lower()
     minus = "-" in (match["sign"], match["sign2"], match["after"]) or bool(match["open"])
     if minus and side.startswith("c"):
         raise ValueError(f"'{_short(text)}' is both negative and Cr")

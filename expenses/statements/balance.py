@@ -101,10 +101,10 @@ def check_chain(links: Links) -> Chain:
 
 def are_debits(links: Links) -> bool:
     """Whether the balances prove amounts to be debits that were taken for credits: the chain holds only with each turned."""
-    return _holds(links.turned()) and not _holds(links)
+    return holds(links.turned()) and not holds(links)
 
 
-def _holds(links: Links) -> bool:
+def holds(links: Links) -> bool:
     """Whether the chain is whole, and runs the way its dates run: equal debits read upwards look like credits."""
     chain = check_chain(links)
     return not chain.gaps and not _falls(links if not chain.newest_first else links[::-1])

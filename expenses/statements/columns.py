@@ -80,10 +80,11 @@ class Amounts:
         return replace(self, debit=self.credit, credit=self.debit)
 
 
-def read_amounts(columns: dict[str, int], of, dated: np.ndarray) -> Amounts:
+def read_amounts(columns: dict[str, int], of, dated: np.ndarray, *, is_card: bool = False) -> Amounts:
     """The amounts of each line of a statement whose roles are `columns`; `of(role)` gives a role's cells.
 
-    What the signs in a column mean is told by its `dated` lines alone, never by a total below them.
+    What the signs in a column mean is told by its `dated` lines alone, never by a total below them. On a card's
+    statement a plain amount, or one whose type is blank, is a purchase; a minus or Cr makes it a payment.
     """
     balances = read_column(of("balance"), "balance")
     paise = balances.paise
@@ -92,7 +93,7 @@ def read_amounts(columns: dict[str, int], of, dated: np.ndarray) -> Amounts:
         paise = np.where([is_debit[kind] for kind in of("balance_type")], -np.abs(paise), paise)
     unmarked = False
     if "amount" in columns:
-        debit, credit, faults, unmarked = _from_signed(columns, of, dated)
+        debit, credit, faults, unmarked = _from_signed(columns, of, dated, is_card)
     else:
         debit, credit, faults = _from_two(of, dated)
     for at, reason in balances.faults.items():
@@ -108,7 +109,7 @@ def _from_two(of, dated: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[int, 
     debits, credits = read_column(debit_texts, "debit"), read_column(credit_texts, "credit")
     says_credit = np.zeros(len(debit_texts), dtype=bool)
     if not debits.plain:
-        says_credit = np.fromiter((text[-2:].lower() == "cr" for text in debit_texts), bool, len(debit_texts))
+        says_credit = np.fromiter((side_of(text) == "cr" for text in debit_texts), bool, len(debit_texts))
         says_credit &= debits.paise > 0
     no_debit = _reversed(debits, debit_texts, dated & ~says_credit)
     no_credit = _reversed(credits, credit_texts, dated)
@@ -140,12 +141,16 @@ def _reversed(column: Read, texts: list[str], dated: np.ndarray) -> np.ndarray:
     return (column.paise < 0) & np.array([side_of(text) != "dr" for text in texts], dtype=bool)
 
 
-def _from_signed(columns: dict[str, int], of, dated) -> tuple[np.ndarray, np.ndarray, dict[int, str], bool]:
+def _from_signed(columns: dict[str, int], of, dated, is_card) -> tuple[np.ndarray, np.ndarray, dict[int, str], bool]:
     """One amount column: the side is told by a type column, by Dr or Cr behind the amount, else by its sign. The last
     says that nothing tells it."""
     texts, kinds, typed = of("amount"), of("type"), "type" in columns
     amounts = read_column(texts, "amount")
     sides = {kind: side_of(kind) for kind in set(kinds)}
+    if is_card and not (typed and any(sides.values())):
+        return _of_card(amounts, texts)
+    if is_card:
+        sides |= {kind: "dr" for kind in sides if kind in BLANK}
     unmarked = False
     if typed:
         is_credit = np.array([sides[kind] == "cr" for kind in kinds], dtype=bool)
@@ -162,6 +167,21 @@ def _from_signed(columns: dict[str, int], of, dated) -> tuple[np.ndarray, np.nda
             if side not in ("cr", "dr"):
                 faults[at] = side
     paise = np.abs(amounts.paise)
+    return np.where(is_credit, 0, paise), np.where(is_credit, paise, 0), faults, unmarked
+
+
+def _of_card(amounts: Read, texts: list[str]) -> tuple[np.ndarray, np.ndarray, dict[int, str], bool]:
+    """One amount column of a card: Dr and Cr mean what they say, a minus or a plus sets a payment off, and a plain
+    amount is a purchase. The last says that no amount has a mark."""
+    marks = {text: side_of(text) or ("cr" if "+" in text else "") for text in set(texts)}
+    says = [marks[text] for text in texts]
+    is_credit = np.array([mark == "cr" for mark in says], dtype=bool)
+    is_credit |= (amounts.paise < 0) & np.array([mark != "dr" for mark in says], dtype=bool)
+    faults = dict(amounts.faults)
+    for at in np.flatnonzero(amounts.paise == 0).tolist():
+        faults.setdefault(at, "the amount is blank" if amounts.blank[at] else "the amount is zero")
+    paise = np.abs(amounts.paise)
+    unmarked = not is_credit.any() and "dr" not in says
     return np.where(is_credit, 0, paise), np.where(is_credit, paise, 0), faults, unmarked
 
 

@@ -28,7 +28,7 @@ from expenses.statements import (
 from expenses.statements.amounts import BLANK, read_amount
 from expenses.statements.dates import ORDERS, looks_like_date, possible_orders, read_date
 from expenses.statements.errors import Proposal, StatementError, UnknownLayout
-from expenses.statements.layout import ROLE_NAMES, ROLES, Layout, bare, missing
+from expenses.statements.layout import ROLE_NAMES, ROLES, Layout, bare, common_columns, missing
 from expenses.statements.table import MAX_BYTES, MAX_COLUMNS, MAX_ROWS, Table, too_many_rows
 from expenses.statements.text import DELIMITERS, cut, cut_below, decode, lines_of
 from expenses.statements.workbook import open_html, open_xls, open_xlsx
@@ -73,8 +73,10 @@ GENERIC = Layout(
         "reference": _all_names("reference", "Reference", "Reference No", "UTR", "Transaction Ref", "Ref"),
         "debit": _all_names("debit", "Debits", "Dr Amt", "Withdrawal Amt (INR)", "Paid Out", "Money Out"),
         "credit": _all_names("credit", "Credits", "Cr Amt", "Deposit Amt (INR)", "Paid In", "Money In"),
-        "amount": _all_names("amount", "Transaction Amount", "Txn Amount"),
-        "type": _all_names("type", "Dr/Cr", "Debit/Credit Type", "Txn Type", "DrCr Indicator"),
+        "amount": _all_names("amount", "Transaction Amount", "Txn Amount", "Amt"),
+        "type": _all_names(
+            "type", "Dr/Cr", "Debit/Credit Type", "Debit / Credit", "Txn Type", "DrCr Indicator", "BillingAmountSign"
+        ),
         "balance": _all_names("balance", "Available Balance", "Closing Bal", "Balance Amount"),
     },
 )
@@ -150,7 +152,7 @@ def find(content: bytes, *, layout: str | None = None, mapping: dict[str, str] |
     """
     candidates = tables(content)
     wanted = _wanted(mapping) if mapping else None
-    look = partial(_mapped, wanted=wanted) if wanted else partial(_known, name=layout)
+    look = partial(_mapped, wanted=wanted) if wanted else partial(known, name=layout)
     found = look(candidates)
     if found is None:
         raise _unknown(candidates, layout, wanted)
@@ -177,7 +179,7 @@ def _holds_statement(sheet: Table, look: Callable[[list[Table]], Found | None]) 
     return any(looks_like_date(cell) for row in sheet.rows[found.at + 1 :] for cell in row[at : at + 1])
 
 
-def _known(candidates: list[Table], name: str | None) -> Found | None:
+def known(candidates: list[Table], name: str | None = None) -> Found | None:
     """The layout that explains most header cells, bank before generic, on the first row that any fits."""
     if name is not None and name not in LAYOUTS:
         raise StatementError(f"There is no layout '{name}'. Layouts: {', '.join(LAYOUTS)}.")
@@ -224,7 +226,9 @@ def _mapped(candidates: list[Table], wanted: dict[str, str]) -> Found | None:
                         raise StatementError(
                             f"Column '{wanted[role]}' stands {bares.count(name)} times in line {table.lines[at]}."
                         )
-                return Found(table, at, "mapping", {role: bares.index(name) for role, name in names.items()})
+                columns = {role: bares.index(name) for role, name in names.items()}
+                free = {role: at for role, at in common_columns(row).items() if at not in columns.values()}
+                return Found(table, at, "mapping", free | columns)
     return None
 
 

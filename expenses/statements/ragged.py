@@ -21,7 +21,7 @@ def align(
     below (statements run either way); None where that does not decide.
     """
     extra = len(row) - width
-    if extra > MAX_EXTRA:
+    if extra > MAX_EXTRA or any(cell.startswith('="') for cell in row):  # a formula's text cut in two: an amount may be
         return None
     blanks = [at for at, cell in enumerate(row) if cell == ""]
     dropped = [[cell for at, cell in enumerate(row) if at not in gone] for gone in combinations(blanks[:12], extra)]

@@ -22,9 +22,12 @@ import pandas as pd
 from expenses.statements.amounts import from_paise
 from expenses.statements.balance import Chain, Gap, check_chain
 from expenses.statements.dates import ORDERS, possible_orders, read_date, read_dates
-from expenses.statements.detect import find, proposal, propose, tables
+from expenses.statements.detect import Found, find, proposal, propose, tables
 from expenses.statements.errors import Proposal, StatementError
+from expenses.statements.lines import LeftOut, sift
 from expenses.statements.rows import Cells, Columns, RejectedRow, read_rows
+from expenses.statements.sections import ALL, sections, together
+from expenses.statements.sides import CHOICES, decide
 
 
 class StatementRow(NamedTuple):
@@ -57,6 +60,10 @@ class ParsedStatement:
     chain        gaps, direction, opening and closing balance
     proposal     the columns as read, for a person who names others
     unread       names of the workbook's other sheets that hold a statement, which is not read
+    left_out     lines that are no payment (failed, a balance carried forward), with their reason
+    sections     titles of the file's parts where it holds several accounts
+    section      number of the part that was read, from 1; 0 for all of them
+    question     what a person must say before the rows may come in: which side the amounts are on; "" for nothing
     """
 
     layout: str
@@ -71,6 +78,15 @@ class ParsedStatement:
     chain: Chain
     proposal: Proposal
     unread: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    sections: tuple[str, ...] = ()
+    section: int = 1
+    question: str = ""
+
+    @property
+    def other_sections(self) -> tuple[str, ...]:
+        """Titles of the parts that were not read."""
+        return tuple(title for at, title in enumerate(self.sections, 1) if self.section not in (0, at))
 
     @property
     def rows_in(self) -> int:
@@ -120,6 +136,12 @@ class ParsedStatement:
                 fingerprint,
             )
 
+    def exchanged_fingerprints(self) -> list[str]:
+        """What the good rows' fingerprints would be with debit and credit exchanged."""
+        columns = (self.frame[name].tolist() for name in FRAME[:-1])
+        line, day, narration, value_date, reference, debit, credit, balance = columns
+        return _fingerprints(Columns(line, day, narration, value_date, reference, credit, debit, balance))
+
     def mendable(self) -> list[list[str]]:
         """The rejected rows' cells as they can be sent again by themselves: the few dates among them may not tell that
         the file wrote the month first, so those that can be read are written the way every order reads alike."""
@@ -147,35 +169,52 @@ FRAME = (
 
 
 def read_statement(
-    content: bytes, *, layout: str | None = None, mapping: dict[str, str] | None = None, dates: str | None = None
+    content: bytes,
+    *,
+    layout: str | None = None,
+    mapping: dict[str, str] | None = None,
+    dates: str | None = None,
+    is_card: bool = False,
+    sides: str | None = None,
+    section: str | None = None,
 ) -> ParsedStatement:
     """Read a bank's file (CSV, text, .xlsx, .xls, HTML under an Excel name), at most 10 MB and 200,000 rows.
 
     layout   name of the only layout to try; None finds it by the header
     mapping  role -> header name for files that no layout fits (roles: layout.ROLES or the stored column names)
     dates    dmy, mdy or ymd where a person decided it
+    is_card  the account is a card: a plain amount is a purchase, a minus or Cr a payment
+    sides    as-written or exchanged where a person said which side the amounts are on
+    section  number (from 1) of the part to read where the file holds several accounts, or "all"; None: the first
     Raises StatementError with the way out, UnknownLayout with a proposal where the columns are not known.
     """
     if dates is not None and dates not in ORDERS:
         raise StatementError(f"'{dates}' is no order of dates. Orders: {', '.join(ORDERS)}.")
-    found = find(content, layout=layout, mapping=mapping)
+    if sides is not None and sides not in CHOICES:
+        raise StatementError(f"'{sides}' is no way to take the sides. Ways: {', '.join(CHOICES)}.")
+    found, titles, chosen = _section(find(content, layout=layout, mapping=mapping), section)
+    sifted = sift(found)
+    found = sifted.found
     cells = Cells(found)
     possible = _orders(cells)
     # where the file mixes formats, the rows that the layout's order cannot read are rejected
     orders = [dates] if dates else possible or [found.dates]
-    good, rejected, links = read_rows(cells, orders[0])
+    good, rejected, links, unmarked = read_rows(cells, orders[0], is_card=is_card)
     chain = check_chain(links)
     order, sure = orders[0], True
     if len(orders) > 1:
         order, sure = _decide(good.day, orders, chain, cells)
         if order != orders[0]:
-            good, rejected, links = read_rows(cells, order)
-            chain = check_chain(links)
-    if not good.line and not rejected:
+            good, rejected, links, unmarked = read_rows(cells, order, is_card=is_card)
+    if not good.line and not rejected and not sifted.rejected and not sifted.left_out:
         raise StatementError(
             f"The file has a header (line {found.table.lines[found.at]}) but no rows below it. "
             "Choose a period with transactions."
         )
+    standing = dict(zip(cells.lines, map(tuple, cells.original), strict=True)) if unmarked else {}
+    decided = decide(good, links, standing, unmarked=unmarked, is_card=is_card, sides=sides)
+    good, chain = decided.good, check_chain(decided.links)
+    rejected = sorted((*rejected, *sifted.rejected, *decided.rejected), key=lambda row: row.line)
     return ParsedStatement(
         layout=found.layout,
         dates=order,
@@ -189,7 +228,29 @@ def read_statement(
         chain=chain,
         proposal=proposal(found),
         unread=found.unread,
+        left_out=sifted.left_out,
+        sections=titles,
+        section=chosen,
+        question=decided.question,
     )
+
+
+def _section(found: Found, wanted: str | None) -> tuple[Found, tuple[str, ...], int]:
+    """(the part of the file to read, the titles of all parts where it has several, the number of the part)."""
+    parts = sections(found)
+    titles = tuple(f"{part.title} ({part.rows:,} {'row' if part.rows == 1 else 'rows'})" for part in parts)
+    if len(parts) == 1:
+        return parts[0].found, (), 1
+    if wanted == ALL:
+        return together(parts), titles, 0
+    if wanted is None:
+        return parts[0].found, titles, 1
+    if not (wanted.isascii() and wanted.isdecimal() and 0 < int(wanted[:6]) <= len(parts)):
+        listed = "; ".join(f"{at}: {title}" for at, title in enumerate(titles, 1))
+        raise StatementError(
+            f"The file has no part '{wanted[:20]}'. Its parts: {listed}. Name one by its number, or all."
+        )
+    return parts[int(wanted) - 1].found, titles, int(wanted)
 
 
 def propose_mapping(content: bytes) -> Proposal | None:

@@ -91,16 +91,18 @@ def _squared(raw: list[list[str]], found: Found, width: int) -> tuple[list[list[
     return rows, too_wide
 
 
-def read_rows(cells: Cells, order: str) -> tuple[Columns, list[RejectedRow], Links]:
-    """The good rows, the rejected ones and the balance chain's links, each in file order.
+def read_rows(cells: Cells, order: str, *, is_card: bool = False) -> tuple[Columns, list[RejectedRow], Links, bool]:
+    """The good rows, the rejected ones and the balance chain's links, each in file order, and whether no amount of the
+    file names its side.
 
-    Columns are read whole; only lines with something unusual are looked at one by one.
+    Columns are read whole; only lines with something unusual are looked at one by one. On a card's statement an amount
+    without a mark is a purchase.
     """
     days, day_faults = read_days(cells.of("date"), order)
     value_days, value_faults = read_days(cells.of("value_date"), order, may_be_blank=True)
     dated = np.array([day is not None for day in days], dtype=bool)
     dated[list(cells.too_wide)] = False
-    amounts = read_amounts(cells.found.columns, cells.of, dated)
+    amounts = read_amounts(cells.found.columns, cells.of, dated, is_card=is_card)
     amounts.has_balance[list(cells.too_wide)] = False
     texts, references = cells.of("narration"), cells.of("reference")
     nul = {at for column in (texts, references) for at, text in enumerate(column) if NUL_MARK in text}
@@ -127,10 +129,10 @@ def read_rows(cells: Cells, order: str) -> tuple[Columns, list[RejectedRow], Lin
             more = texts[at] or " ".join(filter(None, cells.rows[at]))
             narrations[above] = f"{narrations[above]} {' '.join(more.split())}".strip()
     links = _links(cells, np.flatnonzero(linked), days, amounts)
-    if amounts.unmarked and are_debits(links):
+    if amounts.unmarked and not is_card and are_debits(links):
         amounts, links = amounts.turned(), links.turned()
     columns = _columns(cells, np.flatnonzero(good), days, narrations, value_days, references, amounts)
-    return columns, rejected, links
+    return columns, rejected, links, amounts.unmarked
 
 
 _NUL = f"the line holds a NUL byte (shown as {NUL_MARK}): the file may be damaged here"

@@ -155,11 +155,19 @@ def _quoted(record: str, delimiter: str) -> list[str]:
         return [cell.strip().strip('"').strip() for cell in record.split(delimiter)]
     if len(delimiter) > 1:
         record, delimiter = record.replace(delimiter, _UNIT), _UNIT
+    if '="' in record:
+        record = _without_formulas(record, delimiter)
     try:
         cells = next(csv.reader([record], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:  # a cell of more than 131,072 characters
         cells = record.split(delimiter)
     return [_unwrapped(cell.strip()) for cell in cells]
+
+
+def _without_formulas(record: str, delimiter: str) -> str:
+    """The record with ``="1,001.00"`` as ``"1,001.00"``: only a quote at its beginning keeps a cell together."""
+    begins = re.compile(rf'(^|{re.escape(delimiter)})\s*="((?:[^"]|"")*)"(?=\s*(?:{re.escape(delimiter)}|$))')
+    return begins.sub(r'\1"\2"', record)
 
 
 def _unwrapped(cell: str) -> str:

@@ -26,9 +26,10 @@ from ledger.views.imports import is_busy, run_if_quick, waiting
 ROLES = (
     ("date", "Date"), ("narration", "Narration"), ("debit", "Debit"), ("credit", "Credit"), ("amount", "Amount"),
     ("type", "Dr / Cr"), ("balance", "Balance"), ("balance_type", "Balance Dr / Cr"), ("value_date", "Value date"),
-    ("reference", "Reference"),
+    ("reference", "Reference"), ("status", "Status"), ("currency", "Currency"),
 )  # fmt: skip
 ORDERS = (("", "as the file shows"), ("dmy", "day first"), ("mdy", "month first"), ("ymd", "year first"))
+SIDES = (("", "as the file tells"), ("as-written", "as written"), ("exchanged", "debit and credit exchanged"))
 OPEN = (Job.State.WAITING, Job.State.RUNNING, Job.State.ASKS)
 
 
@@ -142,6 +143,9 @@ def upload(request, book, pk):
         "together": together,
         "orders": ORDERS,
         "dates": job.parameters["dates"],
+        "sides": job.parameters.get("sides", ""),
+        "side_choices": SIDES,
+        "section": job.parameters.get("section", ""),
         "step": {"columns": 2, "check": 3, "busy": 4 if job.step == uploads.BRING_IN else 3}.get(shown["stage"], 4),
     }
     if shown["stage"] == "columns":
@@ -162,7 +166,7 @@ def upload(request, book, pk):
 def batch(request, book, batch):
     """All files of one upload, each with what it would bring or brought."""
     shown = [_shown(job) for job in _batch(request, book, batch)]
-    ready = [one for one in shown if one["stage"] == "check"]
+    ready = [one for one in shown if one["stage"] == "check" and not one["result"].get("question")]
     context = {
         "title": f"{len(shown)} statements",
         "batch": batch,
@@ -188,7 +192,13 @@ def act(request, book, pk):
         mapping = {role: request.POST[f"map_{role}"] for role, _ in ROLES if request.POST.get(f"map_{role}")}
         dates = request.POST.get("dates", "")
         dates = dates if dates in dict(ORDERS) else ""
-        told = {"mapping": mapping or job.parameters["mapping"], "dates": dates}
+        sides, section = request.POST.get("sides", ""), request.POST.get("section", "")
+        told = {
+            "mapping": mapping or job.parameters["mapping"],
+            "dates": dates,
+            "sides": sides if sides in dict(SIDES) else "",
+            "section": section if section == "all" or section.isdecimal() else "",
+        }
         changed = {**job.parameters, **told, "ask_columns": what == "columns"}
         if jobs.go_on(job, uploads.READ, parameters=changed):
             run_if_quick(job)
@@ -198,6 +208,8 @@ def act(request, book, pk):
 
 
 def _bring_in(job):
+    if job.result.get("question"):
+        return  # the page asks it; nothing comes in before it is answered
     if job.step == uploads.READ and "columns" not in job.result and jobs.go_on(job, uploads.BRING_IN):
         run_if_quick(job)
 

@@ -166,7 +166,7 @@ def _taken_back(cells: Cells, role: str, days: list[date | str]) -> list[bool]:
 
 
 def _says_credit(role: str, amount: int, text: str) -> bool:
-    return role == "debit" and amount > 0 and text[-2:].lower() == "cr"
+    return role == "debit" and amount > 0 and side_of(text) == "cr"
 
 
 def _from_two(debit, credit, debit_text: str, credit_text: str, debit_back: bool, credit_back: bool):

@@ -34,7 +34,7 @@ CELLS = st.sampled_from(
 def both(content):
     """(by columns, line by line) of what is below the header."""
     cells = Cells(find(content))
-    columns, rejected, links = read_rows(cells, "dmy")
+    columns, rejected, links, _ = read_rows(cells, "dmy")
     slow, slow_rejected, slow_links = row_by_row.read_rows(cells, "dmy")
     return (vars(columns), rejected, links.one_by_one()), (vars(slow), slow_rejected, slow_links)
 

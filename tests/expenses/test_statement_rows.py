@@ -183,7 +183,8 @@ def test_amounts_without_any_mark_are_debits_where_only_so_the_balances_follow()
     assert signed(*falling) == [(500, 0)] * 3
     assert signed(*[(amount, "") for amount, _ in falling]) == [(0, 500)] * 3
     assert signed(("5.00", "95.00"), ("7.00", "102.00")) == [(0, 500), (0, 700)]
-    assert signed(("5.00", "95.00"), ("7.00", "88.00"), ("6.00", "94.00")) == [(0, 500), (0, 700), (0, 600)]
+    # the first row's balance is the first of the file: nothing tells its side, and it is rejected
+    assert signed(("5.00", "95.00"), ("7.00", "88.00"), ("6.00", "94.00")) == [(700, 0), (0, 600)]
 
 
 def test_all_reasons_of_a_row_stand_together():

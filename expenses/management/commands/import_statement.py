@@ -5,6 +5,7 @@ from pathlib import Path
 from expenses import services
 from expenses.statements import StatementError, UnknownLayout
 from expenses.statements.detect import LAYOUTS
+from expenses.statements.sides import CHOICES
 from ledger import daybook
 from ledger.management.base import LedgerCommand, Refused, WrongUse, add_book, find_account, find_book
 
@@ -22,6 +23,13 @@ class Command(LedgerCommand):
         parser.add_argument("--map", metavar="role=Header,…", help="the columns by name; remembered for the account")
         parser.add_argument("--dates", choices=["dmy", "mdy", "ymd"], help="the order of the file's dates")
 
+        parser.add_argument(
+            "--sides", choices=CHOICES, help="which side amounts are on, where the file and its balances do not agree"
+        )
+        parser.add_argument(
+            "--section", metavar="N|all", help="of a file with several accounts the part to read; default the first"
+        )
+
     def act(self, **options):
         book = find_book(options["book"])
         account = find_account(options["account"], book)
@@ -36,10 +44,14 @@ class Command(LedgerCommand):
                 layout=options["layout"],
                 mapping=_mapping(options["map"]),
                 dates=options["dates"],
+                sides=options["sides"],
+                section=options["section"],
             )
         except UnknownLayout as error:
             headers = error.proposal.headers if error.proposal else ()
             raise Refused(f"{error} Headers found: {', '.join(headers) or 'none'}.") from error
+        except services.NotDecided as error:
+            raise Refused(f"{error}{_how_to_say(error)}") from error
         except StatementError as error:
             raise Refused(str(error)) from error
         daybook.finish_all_pending()
@@ -53,11 +65,21 @@ class Command(LedgerCommand):
                 f"Sheet '{name}' holds a statement too and was not read: save it as a file of its own and import that."
                 for name in report.unread_sheets
             ),
+            *(
+                f"The file holds another account too, which was not read: {title}. Name the part with --section."
+                for title in report.unread_sections
+            ),
+            *(f"Line {row['line']} left out: {row['reason']}" for row in report.left_out),
             *(f"Line {gap['line']}: {gap['reason']}" for gap in report.gaps),
             *(f"Line {row['line']} rejected: {row['reason']}" for row in report.errors),
         )
         if report.rejected:
             raise Refused(f"{report.rejected} rows were rejected; the others are in.")
+
+
+def _how_to_say(error):
+    """How a question about the sides is answered; rows that are in the account exchanged are not mended by an answer."""
+    return "" if "in the account already" in str(error) else " Repeat with --sides as-written or --sides exchanged."
 
 
 def _mapping(text):
