@@ -10,6 +10,7 @@ APPS = ("ledger", "trackers", "expenses")
 PURE = [
     *sorted((HOUSE / "ledger/xlsx").glob("*.py")),
     *sorted((HOUSE / "trackers/workbook").glob("*.py")),
+    HOUSE / "ledger/payment_modes.py",
     HOUSE / "trackers/schedule.py",
     HOUSE / "trackers/seals.py",
     *sorted((HOUSE / "expenses/statements").glob("*.py")),

@@ -87,7 +87,12 @@ class OpenForm(forms.Form):
     disbursed_account = OwnChoiceField(
         Account.objects.none(), thing="account", required=False, label="Out of", empty_label="The cash box"
     )
-    post_disbursement = forms.BooleanField(required=False, label="Post it to the day book as Loan Disbursement")
+    post_disbursement = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Post it to the day book as Loan Disbursement",
+        help_text="Without, the cash box does not know that the money was handed over.",
+    )
 
     def __init__(self, *args, book, user, customer=None, **kwargs):
         super().__init__(*args, label_suffix="", **kwargs)

@@ -23,6 +23,7 @@ from ledger.models import BookMember, Job, Role
 from ledger.resources import DateWidget, MoneyWidget
 from lendbook.money import rupees
 from trackers import services
+from trackers.handed_over import RUNNING_LOAN
 from trackers.loan_terms import Contradiction, Cut, face_and_given, percent_of, what_sheet_this_is
 from trackers.models import Customer, Tracker
 from trackers.openings import Opening, open_many
@@ -282,7 +283,7 @@ class LoanImporter(Importer):
                 customer.user.save()
             if customer.pk is None:
                 ledger.save(customer, self.user, "Came with a running loan")
-        trackers = open_many(self.book, openings, user=self.user, adjust=self.adjust, reason="Running loan")
+        trackers = open_many(self.book, openings, user=self.user, adjust=self.adjust, reason=RUNNING_LOAN)
         if job is not None:
             job.parameters["opened"] = [*job.parameters.get("opened", ()), *(tracker.pk for tracker in trackers)]
             Job.objects.filter(pk=job.pk).update(parameters=job.parameters)

@@ -39,7 +39,7 @@ def disbursement_of(tracker):
     posted = LedgerEntry.objects.filter(
         book=tracker.book_id, source=SOURCE, source_ref=f"{tracker.pk}:disbursed", deleted_at=None, reversed_at=None
     )
-    return posted.select_related("account").first()
+    return posted.select_related("account", "category").first()
 
 
 def page_of(entry):

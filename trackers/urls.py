@@ -51,6 +51,7 @@ urlpatterns = [
     path("trackers/<int:pk>/day/<int:number>/", tracker_day.day, name="day"),
     path("trackers/<int:pk>/day/<int:number>/move/", tracker_day.move, name="move"),
     path("trackers/<int:pk>/terms/", tracker_life.terms, name="terms"),
+    path("trackers/<int:pk>/post-disbursement/", tracker_life.post_disbursement, name="post_disbursement"),
     path("trackers/<int:pk>/close/", tracker_life.close, name="close"),
     path("trackers/<int:pk>/reopen/", tracker_life.reopen, name="reopen"),
     path("trackers/<int:pk>/renew/", tracker_life.renew, name="renew"),

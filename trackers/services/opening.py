@@ -6,8 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import services as ledger
-from ledger.payment_modes import CASH
-from trackers import posting, store
+from trackers import handed_over, posting, store
 from trackers.models import Customer, Holiday, Tracker
 from trackers.services.change import as_handed_over, take_figures, take_terms, waiting
 from trackers.workbook.build import build_workbook
@@ -72,7 +71,8 @@ def open_tracker(
     contents=None,
     uid=None,
 ):
-    """Open a tracker: its row and its workbook, and with `post_disbursement` the Loan Disbursement entry.
+    """Open a tracker: its row and its workbook, and with `post_disbursement` the Loan Disbursement entry, unless the
+    money went before the book begins.
 
     What is not given is the kind's default. `contents` opens it filled (adopted or brought forward), its days posted;
     `also(tracker)` runs inside the transaction; a `uid` that the caller made beforehand opens one tracker, however often.
@@ -83,6 +83,7 @@ def open_tracker(
     book = customer.book
     tracker = Tracker(book=book, customer=customer, tracker_type=tracker_type, renewed_from=renewed_from)
     tracker.uid = uid or tracker.uid
+    contents_given = contents
     if contents is None:
         skipped, holidays = skipping(book)
         contents = new_contents(
@@ -102,12 +103,11 @@ def open_tracker(
         tracker.filename = store.new_filename(customer.user.username, timezone.localtime())
         with waiting([(tracker, content)]) as (file,), transaction.atomic(durable=True):
             take_figures(tracker, contents, file.sha256)
-            ledger.save(tracker, user, "Opened")
+            ledger.save(tracker, user, "Opened" if contents_given is None else handed_over.TAKEN_OVER)
             if days:
                 posting.post_changes(book, days, user=user, adjust=adjust)
-            if post_disbursement:
-                account = disbursed_account or ledger.account_for_mode(book, CASH)
-                posting.post_disbursement(tracker, account=account, user=user, adjust=adjust)
+            if post_disbursement and not handed_over.is_before_the_book(tracker):
+                handed_over.post(tracker, user=user, adjust=adjust)
             if also:
                 also(tracker)
     store.settle(tracker)

@@ -1,5 +1,7 @@
 """A tracker's page: terms, figures, its days, its entries in the ledger, its versions; the workbook to take away."""
 
+from datetime import timedelta
+
 from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.shortcuts import redirect
@@ -12,7 +14,7 @@ from ledger.exports import attachment
 from ledger.pages import book_page, page
 from ledger.resources import CONTENT_TYPES
 from ledger.views.day_book import refused
-from trackers import charts, posting, receipts, schedule, services, store
+from trackers import charts, handed_over, posting, receipts, schedule, services, store
 from trackers.collection import REFUSALS, words
 from trackers.models import Approval, Draft, Tracker
 from trackers.workbook.layouts import LAYOUTS
@@ -70,6 +72,8 @@ def tracker(request, book, pk):
         "sees_profit": access.may(request.user, book, access.READ),
         "may_change": access.may(request.user, book, access.CLOSE),
         "renewed_into": Tracker.objects.filter(renewed_from=row).first(),
+        "unknown_to_cash": handed_over.words(row) if handed_over.is_unknown_by_choice(row) else "",
+        "adjusts_on": book.closed_through + timedelta(days=1) if book.is_closed_on(row.start_date) else None,
         "next_day": max(row.terms.day_of(today), 0),
         "files": _files(row),
     }

@@ -11,7 +11,7 @@ from ledger import access
 from ledger.daybook import ClosedDay
 from ledger.pages import book_page, page
 from lendbook.money import ZERO, rupees
-from trackers import services
+from trackers import handed_over, posted, posting, services
 from trackers.collection import REFUSALS, words
 from trackers.forms import CloseForm, OpenForm, TermsForm
 from trackers.models import Customer, Tracker
@@ -66,7 +66,9 @@ def open_tracker(request, book):
 
     def do(adjust):
         made = services.open_tracker(user=request.user, adjust=adjust, **form.values())
-        return made, f"{made} is open, with its workbook {made.filename}."
+        entry = posting.disbursement_of(made)
+        where = f"Handed over: {posted.words([entry])}." if entry else handed_over.words(made)
+        return made, f"{made} is open, with its workbook {made.filename}. {where}"
 
     title = f"{like} once more, for a new period" if like else "Open a tracker"
     context = {"heading": title, "verb": "Open", "defaults": OpenForm.defaults(), "tracker": like}
@@ -136,6 +138,20 @@ def close(request, book, pk):
     return _answer_form(
         request, book, form, do, {"heading": f"Close {row}", "verb": "Close", "tracker": row, "note": note}
     )
+
+
+@require_POST
+@book_page(access.CLOSE)
+def post_disbursement(request, book, pk):
+    """Post what was handed over, of a tracker that was opened without. Sent twice it is posted once."""
+    row = the_tracker(request, book, pk)
+    try:
+        entry = handed_over.post_later(row, user=request.user, adjust=bool(request.POST.get("adjust")))
+    except ValidationError as error:
+        messages.error(request, f"Nothing was posted. {words(error)}")
+    else:
+        messages.success(request, f"Handed over: {posted.words([entry])}, on {entry.date:%d-%m-%Y}.")
+    return redirect("trackers:tracker", book.slug, row.pk)
 
 
 @require_POST

@@ -1,9 +1,12 @@
 """Open a tracker: a row and its workbook."""
 
+from argparse import BooleanOptionalAction
+
 from ledger.dates import parse_date
-from ledger.management.base import add_book, find_book
+from ledger.daybook import ClosedDay
+from ledger.management.base import Refused, add_book, find_book, sentences
 from lendbook.money import parse_money
-from trackers import services, store
+from trackers import handed_over, posted, posting, services, store
 from trackers.management.base import TrackerCommand, check_future, summary_of
 from trackers.models import Tracker
 
@@ -24,7 +27,10 @@ class Command(TrackerCommand):
         parser.add_argument("--per-day", metavar="A", help="the instalment")
         parser.add_argument("--strategy")
         parser.add_argument("--enhanced-count", type=int, metavar="N")
-        parser.add_argument("--post-disbursement", action="store_true", help="post it as Loan Disbursement")
+        parser.add_argument(
+            "--post-disbursement", action=BooleanOptionalAction, default=True,
+            help="post what was handed over as Loan Disbursement (the default); without, the cash box does not know of it",
+        )  # fmt: skip
         parser.add_argument(
             "--adjust", action="store_true", help="post on the first open day what falls on a closed one"
         )
@@ -36,7 +42,7 @@ class Command(TrackerCommand):
         amounts = {
             name: options[name] and parse_money(options[name]) for name in ("investment", "disbursed", "per_day")
         }
-        tracker = services.open_tracker(
+        tracker = self.open(
             customer=services.customer_for(book, options["user"], options["customer"]),
             tracker_name=options["name"],
             tracker_type=options["type"],
@@ -50,6 +56,7 @@ class Command(TrackerCommand):
             post_disbursement=options["post_disbursement"],
             adjust=options["adjust"],
         )
+        entry = posting.disbursement_of(tracker)
         document = {
             "id": tracker.pk,
             "filename": tracker.filename,
@@ -57,5 +64,17 @@ class Command(TrackerCommand):
             "version": tracker.version,
             "sha256": tracker.sha256,
             "summary": summary_of(tracker, services.contents_of(tracker)),
+            "posted": posted.sums([entry] if entry else []),
         }
-        self.answer(document, f"Opened tracker {tracker.pk} for {tracker.customer}: {store.path_of(tracker)}")
+        self.answer(
+            document,
+            f"Opened tracker {tracker.pk} for {tracker.customer}: {store.path_of(tracker)}",
+            f"Handed over: {posted.words([entry])}." if entry else handed_over.words(tracker),
+        )
+
+    def open(self, **terms):
+        """services.open_tracker; where the money went on a closed day the refusal names both ways out."""
+        try:
+            return services.open_tracker(**terms)
+        except ClosedDay as closed:
+            raise Refused(f"{sentences(closed)} Repeat with --adjust, or with --no-post-disbursement.") from closed
