@@ -6,7 +6,7 @@ it among `accepted`, and nothing more is asked. A key names what was asked about
 counts for an amount or a date typed later. Commands pass YES_TO_ALL with --yes.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -35,6 +35,20 @@ class _YesToAll:
 
 
 YES_TO_ALL = _YesToAll()
+
+
+_BETWEEN = "|"
+
+
+def accepted_in(sent: Mapping[str, str]) -> set[str]:
+    """The keys that a form's button said yes to (templates/ledger/questions.html)."""
+    return {key for key in sent.get("accepted", "").split(_BETWEEN) if key}
+
+
+def shown(error: Unanswered, sent: Mapping[str, str]) -> dict[str, object]:
+    """What the template of questions wants: the questions, and what its button accepts, earlier answers included."""
+    keys = sorted(accepted_in(sent) | {question.key for question in error.questions})
+    return {"questions": error.questions, "accepts": _BETWEEN.join(keys)}
 
 
 def ask(questions: Iterable[Question], accepted: Container[str] = ()) -> None:

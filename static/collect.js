@@ -57,12 +57,14 @@
     const named = (name) => sheet.elements[`${name}_${pk}`];
     return {
       line, pk, paid: named("paid"), mode: named("mode"), note: named("note"), how: named("how"),
-      fault: line.querySelector(".fault"), due: line.dataset.due, sent: null,
+      fault: line.querySelector(".fault"), due: line.dataset.due, sent: null, sure: named("sure"),
+      ask: line.querySelector(".ask"),
     };
   });
   const byLine = new Map(rows.map((row) => [row.line, row]));
   const values = (row) => ({
     paid: row.paid.value.trim(), mode: row.mode.value, note: row.note.value.trim(), how: row.how ? row.how.value : "",
+    sure: row.sure.checked ? row.sure.value : "",
   });
 
   function tell(row, sentence) {
@@ -78,6 +80,47 @@
     else if (paise(text) === null) tell(row, `'${text.slice(0, 40)}' is not an amount. Write it like 500 or 1,23,456.50.`);
     else if (row.how && !row.how.value) tell(row, "The day is filled already: choose add or replace.");
     else tell(row, "");
+    forget(row);
+  }
+
+  // ------------------------------------------------------------------ a slip of the keyboard, asked about once
+  function doubtOf(row) {
+    const amount = row.paid.value.trim() ? paise(row.paid.value) : null;
+    if (!amount || (row.how && !row.how.value)) return "";
+    const end = row.how && row.how.value === "replace" ? "Instead" : "";
+    const [owed, most, byNow] = ["owed", "most", "byNow"].map((name) => paise(row.line.dataset[name + end] || ""));
+    if (owed === null) return "";
+    if (amount > owed) return `${rupees(amount)} is more than all that is still to pay, ${rupees(owed)}.`;
+    if (amount > most) return `${rupees(amount)} is more than ten times what is due, ${rupees(byNow)}.`;
+    return "";
+  }
+
+  /* What was said yes to, or asked about, was another amount: it is neither any more. */
+  function forget(row) {
+    if (row.sure.value === rupees(paise(row.paid.value) || 0) && doubtOf(row)) return;
+    row.ask.hidden = true;
+    row.sure.checked = false;
+  }
+
+  /* Show the question about what stands in the row; whether it still waits for its yes. */
+  function asks(row) {
+    forget(row);
+    const sentence = doubtOf(row);
+    row.sure.value = rupees(paise(row.paid.value) || 0);
+    row.ask.hidden = !sentence;
+    row.ask.querySelector("span").textContent = sentence;
+    return Boolean(sentence) && !row.sure.checked;
+  }
+
+  /* Enter on an amount: the first one asks and stays, the second says yes. */
+  function isAnswered(row) {
+    forget(row);
+    const wasAsked = !row.ask.hidden;
+    if (!asks(row)) return true;
+    if (!wasAsked) return false;
+    row.sure.checked = true;
+    note(row);
+    return true;
   }
 
   // ------------------------------------------------------------------ the running total
@@ -166,7 +209,7 @@
     } else if (event.key === "Enter") {
       event.preventDefault();
       if (event.target === row.paid && row.how && row.paid.value.trim() && !row.how.value) row.how.focus();
-      else go(row, 1);
+      else if ((event.target !== row.paid && event.target !== row.how) || isAnswered(row)) go(row, 1);
       send();
     } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !inSelect) {
       event.preventDefault();
@@ -178,7 +221,11 @@
     if (row) note(row);
     else if (event.target === counted) add();
   });
-  sheet.addEventListener("change", send);
+  sheet.addEventListener("change", (event) => {
+    const row = byLine.get(event.target.closest("[data-row]"));
+    if (row) asks(row);
+    send();
+  });
   addEventListener("online", send);
   setInterval(() => waiting.size && send(), 4000);
 
@@ -194,7 +241,7 @@
     for (const row of rows) {
       if (row.paid.value.trim()) continue;
       held.drop(row.pk);
-      for (const box of [row.paid, row.mode, row.note, row.how]) if (box) box.disabled = true; // an empty row says nothing
+      for (const box of [row.paid, row.mode, row.note, row.how, row.sure]) if (box) box.disabled = true; // an empty row says nothing
     }
   });
   addEventListener("pageshow", (event) => {
@@ -207,11 +254,15 @@
   for (const row of rows) {
     row.sent = row.paid.value || row.note.value ? JSON.stringify(values(row)) : null;
     const kept = left[row.pk];
-    if (!kept) continue;
+    if (!kept) {
+      asks(row);
+      continue;
+    }
     if (row.how) row.how.value = kept.how;
     row.paid.value = kept.paid;
     row.mode.value = kept.mode;
     row.note.value = kept.note;
+    if (asks(row) && kept.sure === row.sure.value) row.sure.checked = true;
     waiting.add(row);
     judge(row);
   }

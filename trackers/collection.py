@@ -17,8 +17,9 @@ from ledger import services as ledger
 from ledger.daybook import ClosedDay
 from ledger.models import Book, Role
 from ledger.payment_modes import CASH
+from ledger.questions import YES_TO_ALL, Unanswered
 from lendbook.money import plain
-from trackers import posted, posting, services, store
+from trackers import posted, posting, services, slips, store
 from trackers.models import Approval, CollectionSave, Draft, Tracker
 from trackers.posting import PAID
 from trackers.schedule import TermsError
@@ -31,7 +32,8 @@ REFUSALS = (ValidationError, WorkbookError, TermsError, store.StoreError)
 class Typed:
     """One row of the sheet: `amount` Decimal rupees (0: came, paid nothing), on top of the day if `add`.
 
-    `seen` is the workbook version the person looked at, None to take what stands.
+    `seen` is the workbook version the person looked at, None to take what stands. `is_sure`: he was asked about an
+    amount that looks like a slip of the keyboard, and meant it.
     """
 
     tracker_id: int
@@ -40,6 +42,7 @@ class Typed:
     note: str = ""
     add: bool = False
     seen: int | None = None
+    is_sure: bool = False
 
 
 def words(error):
@@ -109,6 +112,9 @@ def _prepared(tracker, date, row, book, frozen):
         if row.note:
             values["notes"] = row.note
         change = services.day_change(tracker, opened, day, values, add=row.add)
+        services.ask_about(change, YES_TO_ALL if row.is_sure else ())
+    except Unanswered as error:
+        return {**line, "message": words(error), "asks": True}, None
     except REFUSALS as error:
         return {**line, "message": words(error)}, None
     shown = {"before": shown_values(change.days[0].before), "after": shown_values(change.days[0].after), "add": row.add}
@@ -229,6 +235,10 @@ def _ask(book, date, rows, user, token, report):
             if tracker is None:
                 report.append({**line, "ok": False, "message": "There is no such tracker on your route."})
                 continue
+            sentence = "" if row.is_sure else slips.doubt(_limits(tracker, date), row.amount)
+            if sentence:
+                report.append({**line, "ok": False, "message": sentence, "asks": True})
+                continue
             values = {"tracker": tracker, "date": date, "amount": row.amount, "mode": row.mode, "asked_by": user}
             Approval.objects.get_or_create(
                 token=f"{token}:{tracker.pk}", defaults={**values, "note": row.note, "is_added": row.add}
@@ -238,6 +248,11 @@ def _ask(book, date, rows, user, token, report):
         save.result = {"rows": report, "asked": True}
         save.save(update_fields=["result"])
     return report
+
+
+def _limits(tracker, date):
+    """What an agent's amount is measured by: the row's totals, for his workbooks are not opened here."""
+    return slips.limits(tracker.terms, tracker.total_paid, tracker.terms.day_of(date))
 
 
 def approve(approvals, *, user, adjust=False):
@@ -250,8 +265,9 @@ def approve(approvals, *, user, adjust=False):
                 continue
             line = {"tracker": approval.tracker_id, "name": str(approval.tracker), "amount": plain(approval.amount)}
             typed = Typed(
-                approval.tracker_id, approval.amount, approval.mode, approval.note, approval.is_added, _seen(approval)
-            )
+                approval.tracker_id, approval.amount, approval.mode, approval.note, approval.is_added, _seen(approval),
+                is_sure=True,
+            )  # fmt: skip
             try:
                 tracker = Tracker.objects.select_related("customer__user", "book").get(pk=approval.tracker_id)
                 frozen = faults.frozen(tracker.book_id, faults.TRACKER)

@@ -22,7 +22,7 @@ from ledger.imports.tables import Unreadable
 from ledger.models import BookMember, Job, Role
 from ledger.resources import DateWidget, MoneyWidget
 from lendbook.money import rupees
-from trackers import services
+from trackers import services, slips
 from trackers.handed_over import RUNNING_LOAN
 from trackers.loan_terms import Contradiction, Cut, face_and_given, percent_of, what_sheet_this_is
 from trackers.models import Customer, Tracker
@@ -75,7 +75,7 @@ class LoanImporter(Importer):
         Column("login", "Login", False, ("user", "username", "user name"), "empty: made from the name"),
     )
     cut_is_percent = False  # whether the heading says so; known once the file is open
-    options = {"adjust": "Post on the first open day what would fall on a closed one"}
+    options = {"adjust": "Post on the first open day what would fall on a closed one", "yes": slips.OPTION}
     # fmt: off
     example = (
         ("Murugan K", "98400 12345", "North", "4", "", "50K", "01-08-2024", "50,000", "44,000", "", "500", "100", "12,500",
@@ -133,6 +133,8 @@ class LoanImporter(Importer):
                 elif key in self.seen:
                     reason = f"line {self.seen[key]} is the same loan; give one of them another name."
                     yield Checked(line, REJECTED, cells, reason)
+                elif sentence := self._doubt(opening):
+                    yield Checked(line, REJECTED, cells, f"{sentence} {slips.HOW_TO_SAY_YES}")
                 else:
                     self.seen[key] = line
                     yield Checked(line, NEW, cells, warning=warning, value=opening)
@@ -207,7 +209,17 @@ class LoanImporter(Importer):
             return opening, warning
         if self.book.is_closed_on(date) and not self.adjust:
             raise ClosedDay(date, self.book.closed_through)
-        return opening, f"{warning} What was paid so far is posted as collected on {date:%d-%m-%Y}.".strip()
+        account = ledger.account_for_mode(self.book, "Other")
+        said = f"What was paid so far is posted as collected on {date:%d-%m-%Y}, into {account}."
+        return opening, f"{warning} {said}".strip()
+
+    def _doubt(self, opening):
+        """The sentence that asks about what was paid so far, "" where nothing is asked or yes was said to all."""
+        if self.yes:
+            return ""
+        terms = opening.contents.terms
+        paid = ((day, inputs["paid"]) for day, inputs in opening.contents.days.items())
+        return next((slips.doubt(slips.limits(terms, Decimal(0), day), amount) for day, amount in paid), "")
 
     def _cut(self, cell):
         """The Cut of a cell: rupees, or a percentage where the cell or the column's heading says so."""

@@ -17,8 +17,8 @@ from ledger.daybook import ClosedDay
 from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer, match_columns, text_of
 from ledger.models import Job
 from ledger.resources import DateWidget, ModeWidget, MoneyWidget
-from lendbook.money import rupees
-from trackers import posted, posting, services, store
+from lendbook.money import ZERO, rupees
+from trackers import posted, posting, services, slips, store
 from trackers.collection import REFUSALS, put_back_values, shown_values, words
 from trackers.models import Tracker
 from trackers.schedule import MAX_DAY
@@ -59,6 +59,7 @@ class PaymentImporter(Importer):
     options = {
         "replace": "Replace what a day holds already",
         "adjust": "Post days that are closed on the first open day, as adjustments",
+        "yes": slips.OPTION,
     }
     example = (
         ("tracker_john_20241016_090000.xlsx", "John", "Shop", "1", "", "500.00", "0.00", "500", "UPI", ""),
@@ -93,7 +94,7 @@ class PaymentImporter(Importer):
         self.frozen = faults.frozen(self.book.pk, faults.TRACKER)
         self.frozen_days = list(faults.freezing(self.book.pk, faults.DAYS))
         self.found, self.trackers, self.contents, self.seen = {}, {}, {}, {}
-        self.written, self.went = {}, []
+        self.written, self.went, self.paid = {}, [], {}
 
     # -------------------------------------------------------------------------------------------- check
 
@@ -109,8 +110,18 @@ class PaymentImporter(Importer):
             elif held.get("paid") is not None and not self.replace:
                 reason = f"day {payment.day} holds {rupees(held['paid'])} already; tick “Replace” to put this instead."
                 yield Checked(line, REJECTED, cells, reason)
+            elif sentence := self._doubt(payment, held):
+                yield Checked(line, REJECTED, cells, f"{sentence} {slips.HOW_TO_SAY_YES}")
             else:
+                self.paid[payment.tracker.pk] += payment.edits["paid"] - (held.get("paid") or ZERO)
                 yield Checked(line, NEW, cells, value=payment)
+
+    def _doubt(self, payment, held):
+        """The sentence that asks about a row's amount, the rows before it counted; "" where nothing is asked."""
+        tracker = payment.tracker
+        paid = self.paid.setdefault(tracker.pk, self._contents(tracker).summary()["total_paid"])
+        limits = slips.limits(tracker.terms, paid - (held.get("paid") or ZERO), payment.day)
+        return "" if self.yes else slips.doubt(limits, payment.edits["paid"])
 
     def _payment(self, line, named):
         """(the Payment of a row, what its day holds now). Raises one of REFUSALS."""

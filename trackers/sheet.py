@@ -15,13 +15,14 @@ from django.db.models import Q
 from ledger import access
 from ledger.payment_modes import CASH, find_mode, unknown_mode
 from lendbook.money import ZERO, parse_money, rupees
-from trackers import schedule, services
+from trackers import schedule, services, slips
 from trackers.collection import REFUSALS, Typed, words
 from trackers.models import Approval, Customer, Draft, Tracker
 
 MOST_ROWS = 2000
 AS_DUE = "="
 ADD, REPLACE = "add", "replace"
+_SENT = ("paid", "mode", "note", "how", "seen", "sure")
 _KEPT_SECONDS = 7 * 24 * 3600
 
 
@@ -30,7 +31,9 @@ class Row:
     """One tracker on the sheet. `held` are the day's inputs in the workbook, `seen` the version that was looked at,
 
     `behind` the arrears through the day before; `typed`, `mode`, `note` and `how` (add | replace | "") are what the
-    person typed, `fault` why it cannot be taken. Amounts are Decimal rupees.
+    person typed, `fault` why it cannot be taken. `limits` is what an amount is measured by, `replacing` the same where it
+    takes the place of what the day holds; `ask` is the sentence that asks about it, `sure` the amount that was said yes
+    to. Amounts are Decimal rupees.
     """
 
     tracker: Tracker
@@ -45,6 +48,10 @@ class Row:
     note: str = ""
     how: str = ""
     fault: str = ""
+    limits: slips.Limits | None = None
+    replacing: slips.Limits | None = None
+    ask: str = ""
+    sure: str = ""
 
     @property
     def pk(self):
@@ -74,7 +81,18 @@ class Row:
         if self.is_filled and self.how not in (ADD, REPLACE):
             raise ValidationError(f"The day has {rupees(self.held['paid'])} already: choose add or replace.")
         is_added = self.is_filled and self.how == ADD
-        return Typed(self.pk, amount, mode, self.note, is_added, self.seen)
+        return Typed(self.pk, amount, mode, self.note, is_added, self.seen, self._is_sure(amount))
+
+    def _is_sure(self, amount):
+        try:
+            return bool(self.sure) and parse_money(self.sure) == amount
+        except ValidationError:
+            return False
+
+    def doubt(self, typed):
+        """The sentence that asks about a typed_row, "" where nothing is asked or yes was said to this amount."""
+        measured = self.replacing if self.is_filled and not typed.add else self.limits
+        return "" if typed.is_sure or measured is None else slips.doubt(measured, typed.amount)
 
 
 @dataclass(frozen=True)
@@ -142,7 +160,11 @@ def _row(tracker, on, held):
     terms = tracker.terms
     before = schedule.standing(terms, paid_before, on - timedelta(days=1))
     past = schedule.standing(terms, paid_before, on).days_past_due
-    return Row(tracker, schedule.instalment(terms, on), before.arrears, past, seen, values)
+    row = Row(tracker, schedule.instalment(terms, on), before.arrears, past, seen, values)
+    day, held_paid = terms.day_of(on), values.get("paid") or ZERO
+    row.limits = slips.limits(terms, tracker.total_paid, day)
+    row.replacing = slips.limits(terms, tracker.total_paid - held_paid, day)
+    return row
 
 
 def _held(trackers, on):
@@ -200,10 +222,11 @@ def restore(sheet, book, user, on):
 
 
 def take_typed(sheet, sent):
-    """Put what a form sent into the rows: paid_<id>, mode_<id>, note_<id>, how_<id>, seen_<id>."""
+    """Put what a form sent into the rows: paid_<id>, mode_<id>, note_<id>, how_<id>, seen_<id>, sure_<id>."""
     for row in sheet:
-        texts = {name: sent.get(f"{name}_{row.pk}", "").strip() for name in ("paid", "mode", "note", "how", "seen")}
+        texts = {name: sent.get(f"{name}_{row.pk}", "").strip() for name in _SENT}
         row.typed, row.mode, row.note, row.how = texts["paid"], texts["mode"], texts["note"], texts["how"]
+        row.sure = texts["sure"]
         if texts["seen"].isdecimal():
             row.seen = int(texts["seen"][:9])
 
@@ -223,14 +246,23 @@ def split(sheet):
         try:
             if row.fault:
                 raise ValidationError(row.fault)
-            good.append(row.typed_row())
+            typed = row.typed_row()
+            row.ask = row.doubt(typed)
         except ValidationError as error:
             row.fault = words(error)
-            refused.append(
-                {
-                    "tracker": row.pk, "name": str(row.tracker), "amount": row.typed[:40], "ok": False,
-                    "message": row.fault, "typed": row.typed[:40], "mode": row.mode, "note": row.note[:500],
-                    "how": row.how,
-                }
-            )  # fmt: skip
+            refused.append(_left_out(row, row.fault))
+        else:
+            if row.ask:
+                row.typed = rupees(typed.amount).removesuffix(".00")  # "=" said nothing to say yes to
+                refused.append({**_left_out(row, row.ask), "asks": True})
+            else:
+                good.append(typed)
     return good, refused
+
+
+def _left_out(row, sentence):
+    """The report line of a row that is not saved, with what was typed."""
+    return {
+        "tracker": row.pk, "name": str(row.tracker), "amount": row.typed[:40], "ok": False, "message": sentence,
+        "typed": row.typed[:40], "mode": row.mode, "note": row.note[:500], "how": row.how,
+    }  # fmt: skip

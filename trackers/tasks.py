@@ -23,7 +23,9 @@ def start_save(book, on, rows, refused, *, user, token, adjust):
     """The Job that saves many typed rows (collection.Typed) of a day; `refused` are report lines to keep with it."""
     parameters = {
         "date": on.isoformat(),
-        "rows": [[row.tracker_id, plain(row.amount), row.mode, row.note, row.add, row.seen] for row in rows],
+        "rows": [
+            [row.tracker_id, plain(row.amount), row.mode, row.note, row.add, row.seen, row.is_sure] for row in rows
+        ],
         "refused": refused,
         "token": token,
         "adjust": adjust,

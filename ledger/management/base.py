@@ -17,6 +17,7 @@ from django.db import DatabaseError, connections
 from ledger import access
 from ledger.dates import parse_date
 from ledger.models import Book
+from ledger.questions import Unanswered
 from lendbook.money import plain
 
 
@@ -63,6 +64,8 @@ class LedgerCommand(BaseCommand):
             self.act(**options)
         except BrokenPipeError:
             raise  # the reader, e.g. head, has seen enough
+        except Unanswered as error:
+            self._refuse(Refused(f"{sentences(error)} If it is meant, repeat with --yes."), error)
         except ValidationError as error:
             self._refuse(Refused(sentences(error)), error)
         except CommandError as error:

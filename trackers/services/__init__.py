@@ -23,7 +23,7 @@ from trackers.services.change import (
     waiting,
     written,
 )
-from trackers.services.days import AMOUNTS, check_seen, day_change, move_payment, record_payment
+from trackers.services.days import AMOUNTS, ask_about, check_seen, day_change, move_payment, record_payment
 from trackers.services.life import close_tracker, edit_terms, empty, rebuild_workbook, renew, reopen_tracker
 from trackers.services.opening import customer_for, login_for, open_tracker, skipping
 
@@ -32,6 +32,7 @@ __all__ = [
     "CACHED",
     "apply",
     "as_handed_over",
+    "ask_about",
     "bytes_of",
     "changed",
     "check_seen",

@@ -6,7 +6,9 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 
 from ledger.payment_modes import CASH
-from trackers import posting, store
+from ledger.questions import YES_TO_ALL, ask
+from lendbook.money import ZERO
+from trackers import posting, slips, store
 from trackers.models import Tracker
 from trackers.schedule import MAX_DAY
 from trackers.services.change import changed, commit, current, refuse_frozen
@@ -16,19 +18,23 @@ from trackers.workbook.read import read
 AMOUNTS = ("paid", "withdrawn", "reinvest", "pocket_money")
 
 
-def record_payment(tracker, day, *, user=None, add=False, clear=False, adjust=False, seen=None, **values):
+def record_payment(
+    tracker, day, *, user=None, add=False, clear=False, adjust=False, seen=None, accepted=YES_TO_ALL, **values
+):
     """Record or correct one day of a tracker, and return its Change.
 
     `values` are fields of the sheet (paid, mode, withdrawn, reinvest, reinvest_from, pocket_money, details, notes);
     what is not named stays, None clears. `add` puts `paid` on top of what the day has; `clear` empties the day first.
-    `seen` is the version the person looked at: ValidationError if the day was changed since. Acknowledged only when
-    durable.
+    `seen` is the version the person looked at: ValidationError if the day was changed since. `accepted`: the keys of the
+    questions that a person said yes to; where he was not asked yet about an amount that looks like a slip, Unanswered is
+    raised. Who computed the amount asks nobody. Acknowledged only when durable.
     """
     with store.locked(tracker.book_id, tracker.pk):
         tracker = open_one(tracker.pk)
         opened = current(tracker)
         check_seen(tracker, opened.contents, day, seen)
         change = day_change(tracker, opened, day, values, add=add, clear=clear)
+        ask_about(change, accepted)
         commit([change], user=user, reason=f"Day {day}", adjust=adjust)
         return change
 
@@ -59,6 +65,17 @@ def day_change(tracker, opened, day, values, *, add=False, clear=False):
     change = changed(tracker, opened, days={day: edits})
     change.days = [posting.DayChange(tracker, day, before, dict(change.new.days.get(day, {})), added)]
     return change
+
+
+def ask_about(change, accepted=()):
+    """Raise Unanswered if the payment of a changed day looks like a slip of the keyboard and nobody said yes to it."""
+    (day,) = change.days
+    before, after = (inputs.get("paid") or ZERO for inputs in (day.before, day.after))
+    amount, others = (after, before) if day.added is None else (day.added, ZERO)
+    if day.added is None and before == after:
+        return  # it stands there already
+    limits = slips.limits(change.tracker.terms, change.tracker.total_paid - others, day.day)
+    ask(slips.questions(limits, amount, f"{change.tracker.pk}:{day.day}"), accepted)
 
 
 def check_seen(tracker, contents, day, seen):

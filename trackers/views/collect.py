@@ -165,10 +165,12 @@ def save(request, book):
         if not asks and not wrong:
             messages.info(request, "Nothing was typed yet.")
         whole = sheet.rows(book, request.user, on, filters)
-        faults = {row.pk: row.fault for row in rows}
+        judged = {row.pk: row for row in rows}
         sheet.take_typed(whole, sent)
         for row in whole:
-            row.fault = faults.get(row.pk) or row.fault
+            if row.pk in judged:
+                row.fault, row.ask = judged[row.pk].fault or row.fault, judged[row.pk].ask
+                row.typed = judged[row.pk].typed
         return _page(request, book, on, filters, whole, token=token, asks=asks, status=422)
     adjust = book.is_closed_on(on)
     if len(good) > QUICK_ROWS and access.may(request.user, book, access.READ) and jobs.is_worker_alive():
@@ -232,7 +234,8 @@ def _mark(rows, saved):
         if line and not saved.result.get("undone"):
             row.typed = line.get("typed") or row.typed or line["amount"]
             row.mode, row.note = line.get("mode") or row.mode, line.get("note") or row.note
-            row.how, row.fault = line.get("how") or row.how, line["message"]
+            row.how = line.get("how") or row.how
+            row.fault, row.ask = ("", line["message"]) if line.get("asks") else (line["message"], "")
 
 
 @require_safe

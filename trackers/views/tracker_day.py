@@ -9,6 +9,7 @@ from ledger import access, faults
 from ledger.daybook import ClosedDay
 from ledger.pages import book_page, page
 from ledger.payment_modes import CASH
+from ledger.questions import Unanswered, accepted_in, shown
 from lendbook.money import rupees
 from trackers import collection, posted, posting, receipts, services, store
 from trackers.collection import REFUSALS, words
@@ -34,12 +35,14 @@ def day(request, book, pk, number):
     on = row.terms.date_of(number)
     draft = Draft.objects.filter(tracker=row, date=on, saved_by=request.user).first()
     form = _form(request, row, held, draft, contents)
-    asks = []
+    asks, doubts = [], {}
     if request.method == "POST" and form.is_valid():
         asks = _questions(request, book, on, form)
         if not asks:
             try:
                 return _record(request, row, number, on, form)
+            except Unanswered as unanswered:
+                doubts = shown(unanswered, request.POST)
             except ClosedDay as closed:
                 asks = [("adjust", f"{closed.messages[0].split('. Post')[0]}. Post it on "
                          f"{closed.first_open_date:%d-%m-%Y} as an adjustment; the tracker keeps {on:%d-%m-%Y}.")]  # fmt: skip
@@ -61,6 +64,9 @@ def day(request, book, pk, number):
         "after": number + 1 if number < MAX_DAY else None,
         "form": form,
         "asks": asks,
+        "ticked": [name for name in ("adjust", "future") if request.POST.get(name)],
+        "accepts": request.POST.get("accepted", ""),
+        **doubts,
         "held": held,
         "fault": fault,
         "frozen": [*faults.concerning(book, faults.TRACKER, row.pk), *faults.concerning_day(book, on)],
@@ -94,7 +100,7 @@ def _record(request, row, number, on, form):
     values = form.values()
     change = services.record_payment(
         row, number, user=request.user, clear=True, adjust=bool(request.POST.get("adjust")),
-        seen=form.cleaned_data["seen"], **values,
+        seen=form.cleaned_data["seen"], accepted=accepted_in(request.POST), **values,
     )  # fmt: skip
     Draft.objects.filter(tracker=row, date=on, saved_by=request.user).delete()
     paid = values.get("paid")

@@ -3,6 +3,7 @@
 from ledger import access
 from ledger.imports import wizard
 from ledger.management.base import add_book, add_user, find_book, find_user
+from trackers import slips
 from trackers.loans import LoanImporter
 from trackers.management.base import TrackerCommand
 
@@ -21,10 +22,12 @@ class Command(TrackerCommand):
         parser.add_argument(
             "--adjust", action="store_true", help="post on the first open day what would fall on a closed one"
         )
+        parser.add_argument("--yes", action="store_true", help=slips.OPTION[0].lower() + slips.OPTION[1:])
         add_user(parser)
 
     def work(self, **options):
         book = find_book(options["book"])
         user = find_user(options["user"], book, access.CLOSE)
-        report = wizard.import_now(LoanImporter(book, user=user, adjust=options["adjust"]), options["file"])
+        importer = LoanImporter(book, user=user, adjust=options["adjust"], yes=options["yes"])
+        report = wizard.import_now(importer, options["file"])
         self.answer_import(report, done="trackers opened")

@@ -1,6 +1,7 @@
 """Record or correct one day of a tracker."""
 
 from ledger.management.base import Refused
+from ledger.questions import YES_TO_ALL
 from lendbook.money import parse_money
 from trackers import posted, services
 from trackers.management.base import TrackerCommand, add_tracker, check_future, find_tracker, summary_of
@@ -25,6 +26,9 @@ class Command(TrackerCommand):
         parser.add_argument("--clear", action="store_true", help="empty the day first")
         parser.add_argument("--adjust", action="store_true", help="correct a closed day on the first open one")
         parser.add_argument("--allow-future", action="store_true")
+        parser.add_argument(
+            "--yes", action="store_true", help="take an amount above what is still to pay, or ten times what is due"
+        )
 
     def work(self, **options):
         tracker, day = find_tracker(options["tracker"]), options["day"]
@@ -37,8 +41,9 @@ class Command(TrackerCommand):
         if 0 <= day <= MAX_DAY:
             check_future(tracker.terms.date_of(day), tracker, options["allow_future"])
         change = services.record_payment(
-            tracker, day, add=options["add"], clear=options["clear"], adjust=options["adjust"], **values
-        )
+            tracker, day, add=options["add"], clear=options["clear"], adjust=options["adjust"],
+            accepted=YES_TO_ALL if options["yes"] else (), **values,
+        )  # fmt: skip
         tracker, row = change.tracker, change.new.rows()[day]
         if change.rebuilt:
             self.say(f"The workbook was built anew from its data: {change.rebuilt}")
