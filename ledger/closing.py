@@ -1,7 +1,8 @@
 """Closing the book through a date: count, compare, post the difference, sign; and reopening.
 
 Signing off makes tomorrow open at what was counted: the difference becomes Cash Short or Cash Excess, or a transfer
-with the agent who answers for it.
+with the agent who answers for it. That difference belongs to its close: reopening the day withdraws it too, or a second
+count would be compared with what the first one changed.
 """
 
 from dataclasses import dataclass, field
@@ -13,8 +14,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import daybook, faults, services
-from ledger.models import Account, Category, DayClose, DayCloseCount, Direction
-from lendbook.money import ZERO, money_fault
+from ledger.models import Account, AccountTransfer, Category, DayClose, DayCloseCount, Direction, LedgerEntry
+from ledger.services import adjusting
+from lendbook.money import ZERO, money_fault, rupees
+
+SOURCE = "close"
 
 NOTES = (500, 200, 100, 50, 20, 10, 5, 2, 1)
 
@@ -50,6 +54,7 @@ def close_day(book, date, *, user=None, counts=(), note=""):
         raise ValidationError(f"The book begins on {book.begins_on:%d-%m-%Y}.", code="early")
     for fault in faults.freezing(book.pk, faults.DAYS).filter(first_date__lte=date)[:1]:
         raise faults.Frozen(f"{fault.first_date:%d-%m-%Y}", fault)
+    _refuse_left_behind(book, date)
     expected = daybook.account_balances(book, date)
     close = DayClose(book=book, date=date, note=services.clean_text(note), closed_by=user)
     services.save(close, user)
@@ -106,7 +111,7 @@ def _settle(close, count, expected, user):
         "date": close.date,
         "amount": abs(difference),
         "narration": f"Counted {count.counted:.2f}, expected {expected:.2f}",
-        "source": "close",
+        "source": SOURCE,
         "source_ref": f"{close.pk}:{account.pk}",
         "user": user,
     }
@@ -151,13 +156,17 @@ def sign_close(close, *, user):
 def reopen_day(book, date, *, user=None, reason):
     """Reopen `date` and every day after it; returns the closes opened. The reason is kept in the history.
 
-    Raises ValidationError without a reason or where the day is open already.
+    The differences that these closes posted go into the bin with them, so that the next count is compared with what
+    the entries say. Raises ValidationError without a reason or where the day is open already, Frozen where a fault has
+    made the day of a difference read-only.
     """
     reason = services.clean_text(reason)
     if not reason:
         raise ValidationError("Say why the day is reopened; the reason is kept.", code="reason")
     book = daybook.lock_book(book.pk, whole=True)
     if not book.is_closed_on(date):
+        if _withdraw_all(left_behind(book), user):
+            return []
         raise ValidationError(f"{date:%d-%m-%Y} is open already.", code="open")
     closes = list(DayClose.objects.filter(book=book, date__gte=date, reopened_at=None))
     for close in closes:
@@ -165,4 +174,92 @@ def reopen_day(book, date, *, user=None, reason):
         services.save(close, user, "Reopened")
     book.closed_through = date - timedelta(days=1)
     services.save(book, user, f"Reopened from {date}", fields=["closed_through"])
+    _withdraw_all(left_behind(book), user)
     return closes
+
+
+# ------------------------------------------------------------------------------------------------ differences
+
+
+def left_behind(book, through=None):
+    """The differences that stand on open days though their close was opened again; `through`: up to that day.
+
+    Reopening takes them along; one stays where a fault has made its day read-only, where an earlier version reopened,
+    or where somebody took it out of the bin.
+    """
+    reopened = set(DayClose.objects.filter(book=book).exclude(reopened_at=None).values_list("pk", flat=True))
+    found = []
+    for model in (LedgerEntry, AccountTransfer) if reopened else ():
+        standing = model.objects.filter(book=book, source=SOURCE, deleted_at=None, reversed_at=None)
+        standing = standing.exclude(source_ref="")  # as the index "source_once" has it
+        found += [row for row in standing if _is_of_open_day(row, book) and _close_of(row) in reopened]
+    return [row for row in found if through is None or row.date <= through]
+
+
+def _close_of(row):
+    """The number of the close that posted a difference."""
+    return int(row.source_ref.partition(":")[0])
+
+
+def _is_of_open_day(row, book):
+    return not book.is_closed_on(row.date) and not (row.adjusts_date and book.is_closed_on(row.adjusts_date))
+
+
+@transaction.atomic
+def withdraw_left_behind(book, *, user=None):
+    """Put what left_behind names into the bin; returns those that went. A second call finds none.
+
+    What lies on a day that a fault has made read-only stays.
+    """
+    return _withdraw_all(left_behind(daybook.lock_book(book.pk, whole=True)), user)
+
+
+def _withdraw_all(rows, user):
+    gone = []
+    for row in rows:
+        try:
+            with transaction.atomic():
+                _withdraw(row, user)
+        except faults.Frozen:
+            continue
+        gone.append(row)
+    return gone
+
+
+def _withdraw(row, user):
+    """Bin a difference; of one that was corrected, the whole correction."""
+    services.delete(row, user=user)
+    back = adjusting.other_half(row)
+    if back is not None and not row.book.is_closed_on(row.corrects.date):
+        services.delete(back, user=user)
+        _withdraw(row.corrects, user)
+
+
+def withdrawn_with(closes, stood=()):
+    """The differences that went into the bin with these closes, and those of `stood` that did, in words."""
+    of = {close.pk for close in closes} | {_close_of(row) for row in stood}
+    told = []
+    for model in (LedgerEntry, AccountTransfer):
+        for row in model.objects.filter(book__in=[close.book_id for close in closes], source=SOURCE).exclude(
+            deleted_at=None
+        ):
+            if _close_of(row) in of:
+                told.append(difference_in_words(row))
+    return told
+
+
+def difference_in_words(row):
+    """ "Cash Short 150.00 of 15-01-2024", or of one that an agent answers for, "150.00 moved from Cash to Bag of …"."""
+    if isinstance(row, LedgerEntry):
+        return f"{row.category} {rupees(row.amount)} of {row.date:%d-%m-%Y}"
+    return f"{rupees(row.amount)} moved from {row.from_account} to {row.to_account} of {row.date:%d-%m-%Y}"
+
+
+def _refuse_left_behind(book, date):
+    """No difference on top of another one: what a withdrawn close posted goes before the day is counted anew."""
+    for row in left_behind(book, date)[:1]:
+        raise ValidationError(
+            f"{difference_in_words(row)} still stands, though its close was opened again. Withdraw it first: with the "
+            f"button on the page that closes the day, or `reopen_day --book {book.slug} --date {row.date}`.",
+            code="left behind",
+        )

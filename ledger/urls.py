@@ -16,6 +16,7 @@ urlpatterns = [
     path("close/<str:text>/", closing.close_day, name="close_day"),
     path("close/<str:text>/sign/", closing.sign, name="sign"),
     path("close/<str:text>/reopen/", closing.reopen, name="reopen"),
+    path("close/<str:text>/withdraw/", closing.withdraw, name="withdraw_differences"),
     path("closes/", closing.closes, name="closes"),
     path("reports/", reports.month_end, name="reports"),
     path("reports/account/<int:pk>/", reports.account, name="account_book"),

@@ -148,6 +148,7 @@ def close_day(request, book, text):
             "reasons": reasons,
             "note": request.POST.get("note", ""),
             "may_close": access.may(request.user, book, access.CLOSE) and date <= book.today(),
+            "left_behind": [closing.difference_in_words(row) for row in closing.left_behind(book, date)],
             "unclosed": unclosed_days(book),
             "closed_through": book.closed_through,
             "before": date - ONE_DAY,
@@ -222,11 +223,32 @@ def reopen(request, book, text):
         if not book.is_closed_on(date):
             messages.info(request, f"{date:%d-%m-%Y} is open already.")
         else:
-            closing.reopen_day(book, date, user=request.user, reason=request.POST.get("reason", "")[:500])
-            messages.success(request, f"Open again from {date:%d-%m-%Y} on.")
+            closes = closing.reopen_day(book, date, user=request.user, reason=request.POST.get("reason", "")[:500])
+            messages.success(
+                request, f"Open again from {date:%d-%m-%Y} on.{_in_the_bin(closing.withdrawn_with(closes))}"
+            )
     except ValidationError as error:
         return refused(request, error)
     return redirect("ledger:close_day", book.slug, date.isoformat())
+
+
+@require_POST
+@book_page(access.CLOSE)
+def withdraw(request, book, text):
+    """Withdraw differences whose close was opened again; sent twice it finds none and says so."""
+    try:
+        date = parse_date(text)
+        gone = closing.withdraw_left_behind(book, user=request.user)
+    except ValidationError as error:
+        return refused(request, error)
+    words = _in_the_bin([closing.difference_in_words(row) for row in gone]).strip()
+    messages.info(request, words or "Nothing of a close that was opened again stands, or a fault keeps its day.")
+    return redirect("ledger:close_day", book.slug, date.isoformat())
+
+
+def _in_the_bin(differences):
+    """A sentence that follows another one; "" for none."""
+    return f" Put into the bin: {'; '.join(differences)}." if differences else ""
 
 
 @require_safe

@@ -1,13 +1,15 @@
 """Closing the day on the page: counted, settled, signed, reopened; every form safe to send twice."""
 
+import html
 import re
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from ledger import daybook
+from ledger import closing, daybook, services
 from ledger.models import Account, AccountTransfer, Book, DayClose, LedgerEntry
 from tests import world
 
@@ -179,3 +181,71 @@ def test_a_closed_day_offers_the_first_open_day(client, cast):
 def test_the_history_of_a_book_without_closes_says_what_to_do(client, cast):
     client.force_login(cast.asha)
     assert "No day was closed yet" in words(client.get(reverse("ledger:closes", args=["main-street"])))
+
+
+def closed_short_and_reopened(client, cast):
+    """Counted 150 short through the page, then reopened by the owner; returns the answer after it."""
+    client.force_login(cast.asha)
+    client.post(WHERE, {f"a{cast.cash.pk}-counted": "54350"})
+    reopen = reverse("ledger:reopen", args=["main-street", "2024-01-15"])
+    return client.post(reopen, {"reason": "A receipt was found"}, follow=True)
+
+
+def test_a_reopened_day_takes_its_difference_along_and_the_page_says_so(client, cast):
+    page = words(closed_short_and_reopened(client, cast))
+    assert "Put into the bin: Cash Short 150.00 of 15-01-2024." in page
+    assert closing_on(cast.main, "2024-01-15") == Decimal("54500.00")
+    client.post(WHERE, {f"a{cast.cash.pk}-counted": "54500"})
+    assert not LedgerEntry.objects.filter(source="close", deleted_at=None).exists()
+    assert closing_on(cast.main, "2024-01-16") == Decimal("54500.00")
+
+
+def test_the_transfer_of_an_agent_who_answered_goes_with_its_close(client, cast):
+    client.force_login(cast.asha)
+    client.post(WHERE, {f"a{cast.cash.pk}-counted": "54350", f"a{cast.cash.pk}-charged_to": cast.bag.pk})
+    page = words(
+        client.post(reverse("ledger:reopen", args=["main-street", "2024-01-15"]), {"reason": "x"}, follow=True)
+    )
+    assert "150.00 moved from Cash to Kumar's bag" in html.unescape(page)
+    assert not AccountTransfer.objects.filter(deleted_at=None).exists()
+
+
+def test_a_difference_left_behind_is_named_and_one_button_withdraws_it(client, cast):
+    """As an earlier version left it, or as somebody takes it out of the bin."""
+    closed_short_and_reopened(client, cast)
+    services.restore(LedgerEntry.objects.get(source="close"))
+    named = "Cash Short 150.00 of 15-01-2024"
+    assert f"still standing: {named}" in words(client.get(WHERE))
+    refused = client.post(WHERE, {f"a{cast.cash.pk}-counted": "54500"})
+    assert (refused.status_code, DayClose.objects.filter(reopened_at=None).count()) == (422, 0)
+    assert f"{named} still stands, though its close was opened again" in words(refused)
+    withdraw = reverse("ledger:withdraw_differences", args=["main-street", "2024-01-15"])
+    assert f"Put into the bin: {named}." in words(client.post(withdraw, follow=True))
+    assert "Nothing of a close that was opened again stands" in words(client.post(withdraw, follow=True))
+    assert client.post(WHERE, {f"a{cast.cash.pk}-counted": "54500"}).status_code == 302
+    assert closing_on(cast.main, "2024-01-16") == Decimal("54500.00")
+
+
+def test_a_difference_that_was_corrected_goes_with_both_halves(client, cast):
+    client.force_login(cast.asha)
+    client.post(WHERE, {f"a{cast.cash.pk}-counted": "54350"})
+    services.edit(LedgerEntry.objects.get(source="close"), amount=Decimal(100), adjust=True)
+    closing.reopen_day(Book.objects.get(pk=cast.main.pk), date(2024, 1, 15), reason="A receipt was found")
+    assert list(LedgerEntry.objects.filter(deleted_at=None)) == [LedgerEntry.objects.get(amount=4500)]
+    assert closing_on(cast.main, "2024-01-16") == Decimal("54500.00")
+
+
+def test_reopening_again_withdraws_what_was_left_behind(client, cast):
+    """The way out that scripts are told."""
+    closed_short_and_reopened(client, cast)
+    services.restore(LedgerEntry.objects.get(source="close"))
+    book = Book.objects.get(pk=cast.main.pk)
+    assert closing.reopen_day(book, date(2024, 1, 15), reason="left behind") == []
+    assert closing.left_behind(book) == []
+    with pytest.raises(ValidationError, match="open already"):
+        closing.reopen_day(book, date(2024, 1, 15), reason="again")
+
+
+def test_an_auditor_withdraws_nothing(client, cast):
+    client.force_login(cast.meena)
+    assert client.post(reverse("ledger:withdraw_differences", args=["main-street", "2024-01-15"])).status_code == 403

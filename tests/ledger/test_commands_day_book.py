@@ -150,7 +150,10 @@ def test_close_day_posts_the_difference_and_reopen_day_opens_it(book):
     assert answer("day_book", "--book", "main-street", "--date", "2024-01-16")[0]["opening_balance"] == "54350.00"
     answer("close_day", "--book", "main-street", "--date", "2024-01-14", error="closed through 15-01-2024 already")
     opened = answer("reopen_day", "--book", "main-street", "--date", "2024-01-15", "--reason", "A receipt was found")
-    assert opened == {"book": "main-street", "closed_through": "2024-01-14", "reopened": ["2024-01-15"]}
+    withdrawn = ["Cash Short 150.00 of 15-01-2024"]
+    reopened = {"closed_through": "2024-01-14", "reopened": ["2024-01-15"], "withdrawn": withdrawn}
+    assert opened == {"book": "main-street", **reopened}
+    assert answer("day_book", "--book", "main-street", "--date", "2024-01-16")[0]["opening_balance"] == "54500.00"
     answer("reopen_day", "--book", "main-street", "--date", "2024-01-15", "--reason", "again", error="open already")
 
 

@@ -354,7 +354,7 @@ class Books(BothBooks):
             closing.Count(self.account[slug, name], amount, charged_to=payer and self.account[slug, payer])
             for name, amount in found.items()
         ]
-        refused = plain.is_closed(on)
+        refused = plain.is_closed(on) or closing.left_behind(self.book(slug), on)
         close = self.expect(refused, closing.close_day, self.book(slug), on, counts=counts)
         if refused:
             return
@@ -377,12 +377,22 @@ class Books(BothBooks):
         self.standing_closes[slug].append(on)
         self.closed_days[slug] = {day: plain.day(day) for day in WINDOW if day <= on}
 
+    def _differences_follow(self, slug):
+        """The differences of withdrawn closes go with them: which do is tested one by one, that days agree here."""
+        for model in (LedgerEntry, AccountTransfer):
+            for row in model.objects.filter(pk__in=self.rows(slug, model)):
+                plain = self.rows(slug, model)[row.pk]
+                plain.deleted, plain.is_reversed = row.deleted_at is not None, row.reversed_at is not None
+
     @rule(slug=slugs, on=dates)
     def reopen(self, slug, on):
         plain = self.plain[slug]
-        refused = not plain.is_closed(on)
+        refused = not plain.is_closed(on) and not closing.left_behind(self.book(slug))
         self.expect(refused, closing.reopen_day, self.book(slug), on, reason="A receipt was found")
-        if not refused:
+        if refused:
+            return
+        self._differences_follow(slug)
+        if plain.is_closed(on):
             plain.closed_through = on - timedelta(days=1)
             self.standing_closes[slug] = [day for day in self.standing_closes[slug] if day < on]
             self.closed_days[slug] = {day: then for day, then in self.closed_days[slug].items() if day < on}

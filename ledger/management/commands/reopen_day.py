@@ -6,7 +6,10 @@ from ledger.management.base import LedgerCommand, add_book, add_user, find_book,
 
 
 class Command(LedgerCommand):
-    help = "Reopen a day and every day after it; the reason is kept in the history."
+    help = (
+        "Reopen a day and every day after it; the reason is kept in the history. The differences that their closes "
+        "posted go into the bin with them."
+    )
 
     def add_options(self, parser):
         add_book(parser)
@@ -18,13 +21,17 @@ class Command(LedgerCommand):
         book = find_book(options["book"])
         user = find_user(options["user"], book, access.MANAGE)
         date = parse_date(options["date"])
+        stood = closing.left_behind(book)
         closes = closing.reopen_day(book, date, user=user, reason=options["reason"])
         book.refresh_from_db()
+        withdrawn = closing.withdrawn_with(closes, stood)
         self.answer(
             {
                 "book": book.slug,
                 "closed_through": book.closed_through,
                 "reopened": sorted(close.date for close in closes),
+                "withdrawn": withdrawn,
             },
             f"{book} is open from {date:%d-%m-%Y} on.",
+            *(f"  Put into the bin with its close: {difference}" for difference in withdrawn),
         )
