@@ -9,7 +9,6 @@ Raw SQL, alike on SQLite and PostgreSQL: no loop over entries or days. Amounts i
 """
 
 import functools
-import json
 import logging
 from contextlib import contextmanager
 from datetime import timedelta
@@ -34,9 +33,6 @@ from ledger.models import (
 from lendbook.money import ZERO, to_paise
 
 logger = logging.getLogger(__name__)
-
-# What an entry or transfer counts for: a reversal counts against its category, or moves the money back.
-_SIGNED = "CASE WHEN reversal_of_id IS NULL THEN amount ELSE -amount END"
 
 
 class ClosedDay(ValidationError):
@@ -175,7 +171,7 @@ def rebuild(book_id, since=None):
         lock_book(book_id)
         if since is None:
             DayChange.objects.filter(book_id=book_id).delete()
-        later, parameters = ("", [book_id]) if since is None else ("AND date >= %s", [book_id, _sql_date(since)])
+        later, parameters = ("", [book_id]) if since is None else ("AND date >= %s", [book_id, days.sql_date(since)])
         with connection.cursor() as cursor:
             cursor.execute(_delete_details(later), parameters)
             cursor.execute(f"DELETE FROM ledger_daybook WHERE book_id = %s {later}", parameters)
@@ -192,7 +188,7 @@ def rebuild(book_id, since=None):
 
 def _recompute(book_id, dates):
     """Replace details, totals and account movements of the given days by what the entries say now."""
-    among, listed = _among(dates)
+    among, listed = days.in_dates(dates)
     with connection.cursor() as cursor:
         cursor.execute(_delete_details(f"AND date {among}"), [book_id, listed])
         cursor.execute(f"DELETE FROM ledger_accountday WHERE book_id = %s AND date {among}", [book_id, listed])
@@ -228,7 +224,7 @@ def _compute(book_id, of_dates, parameters):
                   (day_book_id, transaction_type, category_id, subcategory, amount, transaction_count)
                 SELECT d.id, CASE c.direction WHEN 'received' THEN 'COLLECTION' ELSE 'EXPENSE' END,
                   s.category_id, s.subcategory, s.amount, s.n
-                FROM (SELECT date, category_id, subcategory, SUM({_SIGNED}) AS amount, COUNT(*) AS n
+                FROM (SELECT date, category_id, subcategory, SUM({days.SIGNED}) AS amount, COUNT(*) AS n
                       {entries} GROUP BY date, category_id, subcategory) AS s
                 JOIN ledger_category c ON c.id = s.category_id
                 JOIN ledger_daybook d ON d.book_id = %s AND d.date = s.date""",
@@ -249,11 +245,11 @@ def _compute(book_id, of_dates, parameters):
                 SELECT %s, account_id, date, SUM(received), SUM(spent), SUM(transferred) FROM (
                   SELECT s.account_id, s.date, CASE c.direction WHEN 'received' THEN s.amount ELSE 0 END AS received,
                     CASE c.direction WHEN 'spent' THEN s.amount ELSE 0 END AS spent, 0 AS transferred
-                  FROM (SELECT date, category_id, account_id, SUM({_SIGNED}) AS amount
+                  FROM (SELECT date, category_id, account_id, SUM({days.SIGNED}) AS amount
                         {entries} GROUP BY date, category_id, account_id) AS s
                   JOIN ledger_category c ON c.id = s.category_id
-                  UNION ALL SELECT from_account_id, date, 0, 0, -({_SIGNED}) {transfers}
-                  UNION ALL SELECT to_account_id, date, 0, 0, {_SIGNED} {transfers}
+                  UNION ALL SELECT from_account_id, date, 0, 0, -({days.SIGNED}) {transfers}
+                  UNION ALL SELECT to_account_id, date, 0, 0, {days.SIGNED} {transfers}
                 ) AS moved GROUP BY account_id, date""",
             [book_id, *these, *these, *these],
         )
@@ -261,7 +257,7 @@ def _compute(book_id, of_dates, parameters):
 
 def _add_up_months(book_id, months):
     """Replace what each account gained in the given months (their first days) by what its days say now."""
-    among, listed = _among(sorted(months))
+    among, listed = days.in_dates(sorted(months))
     spans = (
         "(SELECT month, (month + interval '1 month')::date AS after FROM unnest(%s::date[]) AS month)"
         if connection.vendor == "postgresql"
@@ -284,7 +280,7 @@ def _carry(book_id, since):
     base = days.openings(book_id) if since is None else days.balance_before(book_id, since)
     these, parameters = "book_id = %s", [book_id]
     if since is not None:
-        these, parameters = "book_id = %s AND date >= %s", [book_id, _sql_date(since)]
+        these, parameters = "book_id = %s AND date >= %s", [book_id, days.sql_date(since)]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE ledger_daybook SET opening_balance = run.opening,
@@ -298,19 +294,8 @@ def _carry(book_id, since):
         )
 
 
-def _among(dates):
-    """SQL for "is one of these dates" with one parameter however many there are, and that parameter."""
-    if connection.vendor == "postgresql":
-        return "= ANY(%s)", dates
-    return "IN (SELECT value FROM json_each(%s))", json.dumps([date.isoformat() for date in dates])
-
-
 def _sql_now():
     return connection.ops.adapt_datetimefield_value(timezone.now())
-
-
-def _sql_date(date):
-    return connection.ops.adapt_datefield_value(date)
 
 
 def _as_date(value):
@@ -380,11 +365,11 @@ def _frozen():
 def _store_missing_days(book, read):
     """Store those of the `read` Days that were never calculated, up to today; whether there were any.
 
-    Days are kept from the book's first on; before it nothing can have happened.
+    Days are kept from the book's first on, or from its first entry; before it nothing can have happened.
     """
     earliest = DayBook.objects.filter(book=book).order_by("date").values_list("date", flat=True).first()
     today = book.today()
-    kept_since = min(date for date in (earliest, book.begins_on, today) if date is not None)
+    kept_since = book.begins_on or min(date for date in (earliest, today) if date is not None)
     missing = [day.date for day in read if not day.is_stored and kept_since <= day.date <= today]
     if missing:
         _store_quiet_days(book.pk, missing[0], missing[-1])
@@ -411,7 +396,7 @@ def _store_quiet_days(book_id, first, last):
                     SELECT %s, date, balance, 0, 0, balance, %s
                     FROM (SELECT day.date AS date, {before} AS balance FROM ({calendar}) AS day) AS quiet WHERE TRUE
                     ON CONFLICT (book_id, date) DO NOTHING""",
-                [book_id, _sql_now(), book_id, base, _sql_date(first), _sql_date(last)],
+                [book_id, _sql_now(), book_id, base, days.sql_date(first), days.sql_date(last)],
             )
 
 

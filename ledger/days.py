@@ -4,6 +4,8 @@ daybook finishes what is pending before it reads, so that nothing here is ever s
 where a page waits for it: these reads take a tenth of the time that model objects do.
 """
 
+import json
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import date as Date
@@ -12,8 +14,11 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Sum
 
-from ledger.models import Account, Book, DayBook, TransactionType
+from ledger.models import Account, Book, DayBook, DayChange, TransactionType
 from lendbook.money import ZERO, from_paise
+
+# What an entry or transfer counts for: a reversal counts against its category, or moves the money back.
+SIGNED = "CASE WHEN reversal_of_id IS NULL THEN amount ELSE -amount END"
 
 
 @dataclass(slots=True)
@@ -79,6 +84,11 @@ class Day(TwoColumns):
     def is_closed(self):
         return self.book.is_closed_on(self.date)
 
+    @property
+    def is_before_the_book(self):
+        """Whether the book began later, so that there is nothing to tell of this day."""
+        return self.book.begins_on is not None and self.date < self.book.begins_on
+
 
 def openings(book_id):
     """The sum of the accounts' opening balances, Decimal rupees."""
@@ -100,9 +110,51 @@ def moved_before(book_id, date):
              SELECT account_id, received - spent + transferred FROM ledger_accountday
              WHERE book_id = %s AND date >= %s AND date < %s) AS gains
            GROUP BY account_id""",
-        [book_id, _sql_date(date.replace(day=1)), book_id, _sql_date(date.replace(day=1)), _sql_date(date)],
+        [book_id, sql_date(date.replace(day=1)), book_id, sql_date(date.replace(day=1)), sql_date(date)],
     )
     return {account_id: from_paise(paise) for account_id, paise in rows}
+
+
+def moved_since(book_id, account_ids, since):
+    """{account id: {None: what it gained before `since`, date: what on that day}}, Decimal rupees, from what is kept."""
+    these = ", ".join(["%s"] * len(account_ids))
+    month = since.replace(day=1)
+    rows = _rows(
+        f"""SELECT account_id, NULL AS date, moved FROM ledger_accountmonth
+            WHERE book_id = %s AND month < %s AND account_id IN ({these})
+            UNION ALL SELECT account_id, CAST(date AS text), received - spent + transferred
+            FROM ledger_accountday WHERE book_id = %s AND date >= %s AND account_id IN ({these})""",
+        [book_id, sql_date(month), *account_ids, book_id, sql_date(month), *account_ids],
+    )
+    kept = defaultdict(lambda: defaultdict(lambda: ZERO))
+    for account_id, on, paise in rows:
+        on = on and Date.fromisoformat(on)
+        kept[account_id][None if on is None or on < since else on] += from_paise(int(paise))
+    return kept
+
+
+def moves_pending(book_id):
+    """{(account id, date): Decimal rupees} by which entries and transfers differ from what is kept of the days that
+    wait to be computed: what this transaction did."""
+    dates = sorted(set(DayChange.objects.filter(book=book_id).exclude(date=None).values_list("date", flat=True)))
+    if not dates:
+        return {}
+    among, listed = in_dates(dates)
+    live = f"WHERE book_id = %s AND deleted_at IS NULL AND date {among}"
+    rows = _rows(
+        f"""SELECT account_id, CAST(date AS text), SUM(moved) FROM (
+              SELECT account_id, date, -(received - spent + transferred) AS moved
+              FROM ledger_accountday WHERE book_id = %s AND date {among}
+              UNION ALL SELECT s.account_id, s.date, CASE c.direction WHEN 'received' THEN s.amount ELSE -s.amount END
+              FROM (SELECT date, category_id, account_id, SUM({SIGNED}) AS amount FROM ledger_ledgerentry {live}
+                    GROUP BY date, category_id, account_id) AS s
+              JOIN ledger_category c ON c.id = s.category_id
+              UNION ALL SELECT from_account_id, date, -({SIGNED}) FROM ledger_accounttransfer {live}
+              UNION ALL SELECT to_account_id, date, {SIGNED} FROM ledger_accounttransfer {live}
+            ) AS gains GROUP BY account_id, date HAVING SUM(moved) <> 0""",
+        [book_id, listed] * 4,
+    )
+    return {(account_id, Date.fromisoformat(on)): from_paise(int(paise)) for account_id, on, paise in rows}
 
 
 def is_pending(book_id):
@@ -111,12 +163,21 @@ def is_pending(book_id):
 
 
 def read(book, first, last, *, details, accounts):
-    """The Days from `first` through `last` as stored, one for every date; one without a row carries the balance."""
+    """The Days from `first` through `last` as stored, one for every date; one without a row carries the balance.
+
+    Days before the book begins hold nothing: its openings stand on the morning of its first day, not before.
+    """
+    if book.begins_on and first < book.begins_on:
+        end = min(last, book.begins_on - timedelta(days=1))
+        before = [Day(book, first + timedelta(days=n), ZERO) for n in range((end - first).days + 1)]
+        if end == last:
+            return before
+        return before + read(book, book.begins_on, last, details=details, accounts=accounts)
     moment = "calculated_at" if details else "NULL"
     rows = _rows(
         f"""SELECT date, opening_balance, total_received, total_spent, {moment} FROM ledger_daybook
             WHERE book_id = %s AND date BETWEEN %s AND %s ORDER BY date""",
-        [book.pk, _sql_date(first), _sql_date(last)],
+        [book.pk, sql_date(first), sql_date(last)],
     )
     days = [
         Day(book, _date(on), from_paise(opening), from_paise(received), from_paise(spent), True, _moment(at))
@@ -153,7 +214,7 @@ def _add_details(days):
            JOIN ledger_category c ON c.id = d.category_id
            WHERE b.book_id = %s AND b.date BETWEEN %s AND %s
            ORDER BY b.date, d.category_id, d.subcategory""",
-        [days[0].book.pk, _sql_date(days[0].date), _sql_date(days[-1].date)],
+        [days[0].book.pk, sql_date(days[0].date), sql_date(days[-1].date)],
     )
     for on, kind, category_id, category, subcategory, paise, count in rows:
         day = days[(_date(on) - days[0].date).days]
@@ -161,7 +222,7 @@ def _add_details(days):
 
 
 def _add_accounts(days):
-    first, last, book_id = _sql_date(days[0].date), _sql_date(days[-1].date), days[0].book.pk
+    first, last, book_id = sql_date(days[0].date), sql_date(days[-1].date), days[0].book.pk
     before = moved_before(book_id, days[0].date)
     moved = {
         (_date(on), account_id): [from_paise(paise) for paise in figures]
@@ -190,7 +251,7 @@ def _rows(statement, parameters):
         return cursor.fetchall()
 
 
-def _sql_date(date):
+def sql_date(date):
     return connection.ops.adapt_datefield_value(date)
 
 
@@ -202,3 +263,10 @@ def _date(value):
 def _moment(value):
     """And moments as text without their zone, which is UTC."""
     return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
+
+
+def in_dates(dates):
+    """SQL for "is one of these dates" with one parameter however many there are, and that parameter."""
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", dates
+    return "IN (SELECT value FROM json_each(%s))", json.dumps([date.isoformat() for date in dates])

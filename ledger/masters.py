@@ -9,17 +9,21 @@ from django.contrib.auth import get_user_model, password_validation
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from ledger import daybook, followers, services
+from ledger import daybook, days, followers, questions, services
+from ledger.dates import LAST_DATE
 from ledger.models import (
     Account,
     AccountTransfer,
     Book,
     BookMember,
     Category,
+    DayBook,
     LedgerEntry,
     PaymentModeAccount,
     Role,
 )
+from ledger.questions import YES_TO_ALL
+from lendbook.money import ZERO, plain, rupees
 
 # Closing a day posts its differences to these two by name.
 KEPT_CATEGORIES = {"Cash Short": "spent", "Cash Excess": "received"}
@@ -27,13 +31,31 @@ _TOLD = 900  # entries at once
 
 
 @transaction.atomic
-def save_account(account, *, user=None):
-    """Save an account that was checked field by field. A book keeps at least one active account."""
+def save_account(account, *, user=None, accepted=YES_TO_ALL):
+    """Save an account that was checked field by field. A book keeps at least one active account.
+
+    One that is retired with money in it is asked about: Unanswered, unless the question's key is among `accepted`.
+    """
     if not account.is_active:
+        questions.ask(_money_left(account), accepted)
         others = Account.objects.filter(book=account.book_id, is_active=True).exclude(pk=account.pk)
         if not others.exists():
             raise ValidationError({"is_active": "This is the book's last active account; add another one first."})
     return services.save(account, user)
+
+
+def _money_left(account):
+    """The Question of an account in use that is to be retired while money lies in it, or is owed."""
+    if not Account.objects.filter(pk=account.pk, is_active=True).exists():
+        return
+    daybook.finish_pending(account.book_id)
+    balance = account.opening_balance + days.moved_before(account.book_id, LAST_DATE).get(account.pk, ZERO)
+    if balance:
+        yield questions.Question(
+            f"retire:{account.pk}:{plain(balance)}",
+            f"{account} stands at {rupees(balance)}, and a retired account is posted to no more. Move that to another "
+            "account by a transfer first, or retire it all the same.",
+        )
 
 
 @transaction.atomic
@@ -102,6 +124,7 @@ def save_book(book, *, user=None):
                     "or bin what lies before."
                 }
             )
+        DayBook.objects.filter(book=book, date__lt=book.begins_on).delete()  # quiet days, which hold nothing now
     return services.save(book, user)
 
 

@@ -75,6 +75,8 @@ def period(book, first, last):
 
 
 def _add_up(book, first, last):
+    if book.begins_on and last < book.begins_on:
+        return Period(book, first, last, ZERO, ZERO, ZERO, [])
     inside = Q(date__range=(first, last))
     totals = DayBook.objects.filter(inside, book=book).aggregate(
         received=Sum("total_received"), spent=Sum("total_spent")
@@ -259,6 +261,9 @@ def account_book(account, first, last):
 
 
 def _account_book(account, first, last):
+    begins_on = account.book.begins_on
+    if begins_on and last < begins_on:
+        return ZERO, []
     reach = {"book": account.book_id, "date__range": (first, last), "deleted_at": None}
     opening = balance = account.opening_balance + moved_before(account.book_id, first).get(account.pk, ZERO)
     moves = []
@@ -277,6 +282,11 @@ def _account_book(account, first, last):
         balance += signed
         found.append(AccountLine(date, row, what, max(signed, ZERO), max(-signed, ZERO), balance))
     return opening, found
+
+
+def opens_on(book, first):
+    """The day whose morning a range from `first` opens with: the book's first day where it begins later."""
+    return max(first, book.begins_on or first)
 
 
 def account_lines(opening, first, found):

@@ -23,6 +23,7 @@ from django.utils.safestring import SafeData, mark_safe
 
 from ledger import access, services
 from ledger.models import Book
+from ledger.questions import Unanswered
 from lendbook.money import rupees
 
 BOOK_FIELD = "_book"
@@ -46,6 +47,16 @@ class BookForm(ModelForm):
         super()._post_clean()
         if self.refusal is not None:
             self._refuse(self.refusal)
+
+    @property
+    def accepted(self):
+        """The keys of the questions that were answered with yes (ledger.questions)."""
+        return self.data.get("_accept", "").split()
+
+    @property
+    def questions(self):
+        """What wants a yes before the form is saved: (Question, …)."""
+        return self.refusal.questions if isinstance(self.refusal, Unanswered) else ()
 
     def _refuse(self, refusal):
         """Put a service's ValidationError at its fields, and on top of the form where it names none of them."""

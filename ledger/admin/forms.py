@@ -108,6 +108,11 @@ class MovementForm(BookForm):
         return self.data.get(question) == self.typed_date.isoformat()
 
     @property
+    def answers(self):
+        """[(button, its date)] of the two questions about the date that were answered, to be sent along with the next."""
+        return [(name, self.data[name]) for name in ("_adjust", "_allow_future") if name in self.data]
+
+    @property
     def shown_token(self):
         """The token to send along: the form's own until it has been used."""
         used = isinstance(self.refusal, PostedAlready) or "token" in self.errors

@@ -74,7 +74,7 @@ class AccountAdmin(MasterAdmin):
         return field
 
     def save_row(self, request, row, form, change):
-        masters.save_account(row, user=request.user)
+        masters.save_account(row, user=request.user, accepted=form.accepted)
 
 
 class CategoryForm(BookForm):

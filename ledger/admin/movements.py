@@ -3,9 +3,7 @@
 from collections import Counter
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
 from django.db.models import F
 from django.forms import Script
 from django.http import Http404, HttpResponseRedirect, JsonResponse
@@ -13,7 +11,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_GET, require_POST
 
-from ledger import access, origins, services
+from ledger import access, origins, services, shortfall
 from ledger.admin.base import BookAdmin
 from ledger.admin.forms import (
     EntryForm,
@@ -23,62 +21,15 @@ from ledger.admin.forms import (
     SelectionForm,
     TransferForm,
 )
+from ledger.admin.lists import MovementList, SelectionPaginator
 from ledger.exports import XLSX_ROWS, export_response
 from ledger.models import Account, AccountTransfer, Category, LedgerEntry
-from ledger.selection import COUNTED_UNASKED
 from ledger.services import adjusting
 from lendbook.money import rupees
 from lendbook.templatetags import rupees as signs
 
 AT_ONCE = 1000  # rows that one action takes; each is locked, saved with its history and checked against the close
 TYPED_SHOWN = 5
-
-
-class SelectionPaginator(Paginator):
-    """Pages of a Selection, whose rows are never counted one by one beyond a bound."""
-
-    def __init__(self, queryset, per_page, *, count, **kwargs):
-        super().__init__(queryset, per_page, **kwargs)
-        self.count = count
-
-    def page(self, number):
-        """The numbers of the page's rows first, from whichever end is nearer: what lies before them is never joined."""
-        page = super().page(number)
-        first, end = page.start_index() - 1, page.end_index()
-        if first * 2 <= self.count:
-            chosen = self.object_list[first:end]
-        else:
-            chosen = self.object_list.reverse()[self.count - end : self.count - first]
-        page.object_list = self.object_list.filter(pk__in=list(chosen.values_list("pk", flat=True)))
-        return page
-
-
-class MovementList(ChangeList):
-    """A list narrowed by the form above it, with the total of what it shows."""
-
-    counted_unasked = COUNTED_UNASKED
-
-    @property
-    def is_entries(self):
-        return self.model is LedgerEntry
-
-    def get_queryset(self, request, exclude_parameters=None):
-        self.form = self.model_admin.selection_form(request)
-        self.selection = self.form and self.form.selection()
-        self.filter_specs, self.has_filters, self.clear_all_filters_qs = [], False, "?"
-        self.has_active_filters = bool(self.form and self.form.is_narrowed)
-        rows = self.selection.rows() if self.selection else self.model._default_manager.none()
-        rows = rows.select_related(*self.list_select_related)
-        return rows.order_by(*self.get_ordering(request, rows))
-
-    def get_results(self, request):
-        asked = "totals" in request.GET
-        self.totals = self.selection.totals(asked=asked) if self.selection else None
-        if self.selection:
-            request._row_count = self.totals.count if self.totals else self.selection.count()
-        super().get_results(request)
-        self.totals_address = self.get_query_string({"totals": "1"})
-        self.export_query = self.get_query_string(remove=["p", "totals"])
 
 
 class MovementAdmin(BookAdmin):
@@ -180,9 +131,10 @@ class MovementAdmin(BookAdmin):
             "adjust": form.answered("_adjust"),
             "allow_future": form.answered("_allow_future"),
         }
-        if change:
-            return services.edit(form.instance, version=form.cleaned_data["version"], **how, **values)
-        row = self._post_once(form, values, how)
+        with shortfall.watched(form.book, user=request.user, accepted=form.accepted):
+            if change:
+                return services.edit(form.instance, version=form.cleaned_data["version"], **how, **values)
+            row = self._post_once(form, values, how)
         self._remember(request, row, form)
         return row
 
@@ -319,13 +271,20 @@ class MovementAdmin(BookAdmin):
         if not self.may_take_back(request, row):
             raise PermissionDenied
         try:
-            done = act(row, user=request.user)
+            with shortfall.watched(row.book, user=request.user) as shorts:
+                done = act(row, user=request.user)
         except ValidationError as refusal:
             self.message_user(request, " ".join(refusal.messages), messages.ERROR)
             done = row
         else:
             self._tell(request, what, done)
+            self._tell_shorts(request, shorts)
         return HttpResponseRedirect(self._address(done))
+
+    def _tell_shorts(self, request, shorts):
+        """What is taken back is never held up; that a box now stands below zero is told."""
+        for short in shorts:
+            self.message_user(request, short.told, messages.WARNING)
 
     # -------------------------------------------------------------------------------------------- many at once
 
@@ -363,6 +322,19 @@ class MovementAdmin(BookAdmin):
         if len(rows) > AT_ONCE:
             self.message_user(request, f"Take at most {AT_ONCE:,} at once; narrow the list first.", messages.ERROR)
             return
+        if not rows:
+            return
+        with shortfall.watched(rows[0].book, user=request.user) as shorts:
+            count, refused = self._act_on(request, rows, act)
+        if count:
+            self.message_user(request, f"{count} {self._noun(count)} {done}.", messages.SUCCESS)
+        self._tell_shorts(request, shorts)
+        if refused:
+            shown = "; ".join(refused[:3]) + (f"; and {len(refused) - 3} more" if len(refused) > 3 else "")
+            self.message_user(request, f"{len(refused)} stayed as they were: {shown}", messages.WARNING)
+
+    def _act_on(self, request, rows, act):
+        """(how many were done, [why the others were not])."""
         count, refused = 0, []
         for row in rows:
             if not self.may_take_back(request, row):
@@ -373,11 +345,7 @@ class MovementAdmin(BookAdmin):
                 count += 1
             except ValidationError as refusal:
                 refused.append(f"{row}: {' '.join(refusal.messages)}")
-        if count:
-            self.message_user(request, f"{count} {self._noun(count)} {done}.", messages.SUCCESS)
-        if refused:
-            shown = "; ".join(refused[:3]) + (f"; and {len(refused) - 3} more" if len(refused) > 3 else "")
-            self.message_user(request, f"{len(refused)} stayed as they were: {shown}", messages.WARNING)
+        return count, refused
 
     def _noun(self, count):
         return self.opts.verbose_name if count == 1 else self.opts.verbose_name_plural

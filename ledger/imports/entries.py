@@ -8,17 +8,19 @@ imports that post the same row at once.
 """
 
 import hashlib
+from collections import defaultdict
 from dataclasses import dataclass
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Left
 from django.urls import reverse
 
-from ledger import faults, natures, services
+from ledger import faults, natures, services, shortfall
 from ledger.daybook import ClosedDay
 from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer
-from ledger.models import Account, Category, LedgerEntry
+from ledger.models import Account, Category, Direction, LedgerEntry
 from ledger.resources import EntryResource
 
 SOURCE = "import"
@@ -88,6 +90,7 @@ class EntryImporter(Importer):
         self.by_mode = {}
         self.same = {}
         self.references = {}
+        self.moves, self.lines = defaultdict(Decimal), {}
 
     # -------------------------------------------------------------------------------------------- check
 
@@ -110,6 +113,7 @@ class EntryImporter(Importer):
                 yield Checked(line, DUPLICATE, cells)
                 continue
             warning = " ".join(filter(None, (sentence, self._warning(line, entry))))
+            self._note_move(line, entry)
             yield Checked(line, NEW, cells, warning=warning, value=(entry, same.take()))
 
     def _entry(self, named):
@@ -244,6 +248,25 @@ class EntryImporter(Importer):
             f"reference '{entry.reference}' stands {where} with other content already; this row was taken as another "
             "one."
         )
+
+    # -------------------------------------------------------------------------------------------- below zero
+
+    def _note_move(self, line, entry):
+        """What a new row will do to its account, on the day it will be posted."""
+        on = services.first_open(self.book, entry.date)
+        came = entry.category.direction == Direction.RECEIVED
+        self.moves[entry.account_id, on] += entry.amount if came else -entry.amount
+        self.lines[entry.account_id, on] = line
+
+    def afterthoughts(self):
+        """Cash boxes and bags that the rows leave below zero, each at the last row of its first such day."""
+        found = shortfall.shorts(self.book, self.moves)
+        return [(self._last_line(short), f"with the rows through {short.date:%d-%m-%Y}, {short}") for short in found]
+
+    def _last_line(self, short):
+        """The row that counts last when the account goes short: of that day, or of the latest one before it."""
+        days = [on for account_id, on in self.lines if account_id == short.account.pk and on <= short.date]
+        return self.lines[short.account.pk, max(days)]
 
     # -------------------------------------------------------------------------------------------- post, undo
 

@@ -59,10 +59,11 @@ class Report:
     held: int = 0
     errors: list = field(default_factory=list)
     warnings: list = field(default_factory=list)
+    afterthoughts: list = field(default_factory=list)  # [(line, sentence)], among the warnings too
 
     def shape(self):
         """As scripts see it (COMMANDS: import_entries)."""
-        return vars(self)
+        return {name: value for name, value in vars(self).items() if name != "afterthoughts"}
 
 
 class Refused(Exception):
@@ -114,6 +115,10 @@ class Importer:
         When it is called, `post` has been given the good rows of the batches before.
         """
         raise NotImplementedError
+
+    def afterthoughts(self):
+        """[(line, sentence)] about the rows judged new as a whole, once all were judged; nothing is held up by them."""
+        return []
 
     def post(self, batch, job):
         """Post a list of new Checked rows inside the caller's transaction; returns how many were posted.
@@ -255,6 +260,7 @@ def check(importer, table, roles, *, on_checked=None, progress=None):
         if on_checked:
             on_checked(checked)
     report.held = report.rows_in - report.duplicate - report.rejected
+    _add_afterthoughts(importer, report)
     return report
 
 
@@ -291,7 +297,13 @@ def _place(importer, table, roles, job, progress):
         report.imported, report.held = 0, good
         raise Refused(report)
     report.duplicate += good - report.imported
+    _add_afterthoughts(importer, report)
     return report
+
+
+def _add_afterthoughts(importer, report):
+    report.afterthoughts = importer.afterthoughts()
+    report.warnings += [{"line": line, "reason": reason} for line, reason in report.afterthoughts]
 
 
 def _judge(importer, table, roles, report, progress):

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from ledger import jobs
+from ledger import daybook, jobs
 from ledger.imports import importing
 from ledger.imports.importing import REJECTED, Refused, Report
 from ledger.imports.tables import MAX_BYTES, Unreadable
@@ -204,9 +204,10 @@ def check_step(job, progress):
     """Judge every row; then the job asks a person. A second run writes the same findings."""
     importer = importer_for(job)
     table = _opened(job, importer)
+    daybook.finish_pending(job.book_id)  # whether money can be there is judged by what is kept of the days
     with Findings(job.parameters["file"]) as found:
         report = importing.check(importer, table, job.parameters["roles"], on_checked=found.add, progress=progress)
-    result = {**_counts(report, table), "found": found.counts, "file_warnings": table.warnings}
+    result = {**_counts(report, table), "found": found.counts, "file_warnings": table.warnings + report.afterthoughts}
     return Job.State.ASKS, result
 
 
@@ -276,6 +277,7 @@ def import_now(importer, path):
         started_at=timezone.now(),
         parameters={"importer": importer.kind, "options": importer_options(importer)},
     )
+    daybook.finish_pending(importer.book.pk)
     try:
         with transaction.atomic():
             job.save()

@@ -23,6 +23,7 @@ from ledger.journals import beancount, hledger, tally
 from ledger.journals.journal import Journal, JournalDay, Kind, Ledger, Voucher
 from ledger.models import Account, AccountDay, AccountTransfer, DayBookDetail, Direction, LedgerEntry, Nature, TallyName
 from ledger.natures import OF_THE_YEAR
+from ledger.reports import opens_on
 from lendbook.money import ZERO
 
 # format -> (writes a Journal as pieces of text, how its file's name ends)
@@ -65,8 +66,8 @@ def read(book, first=None, last=None, *, numbered=False, user=None):
             pk: Ledger(("assets", account.kind, account.name), called.account(account))
             for pk, account in accounts.items()
         }
-        before = days.moved_before(book.pk, first)
-        balances = {pk: account.opening_balance + before.get(pk, ZERO) for pk, account in accounts.items()}
+        balances = _balances(book, accounts, first, last)
+        first = opens_on(book, first) if last >= opens_on(book, first) else first
         carried = _carried(book, first, called)
         categories = {
             (pk, subcategory): _ledger(called, pk, nature, name, subcategory)
@@ -144,6 +145,14 @@ class _TallyNames:
     def category(self, pk, name, subcategory):
         of_category = self.names.get((None, pk, ""), name)
         return self.names.get((None, pk, subcategory), of_category)
+
+
+def _balances(book, accounts, first, last):
+    """{account id: Decimal rupees} on the morning of `first`; nothing for a range that ends before the book begins."""
+    if book.begins_on and last < book.begins_on:
+        return dict.fromkeys(accounts, ZERO)
+    before = days.moved_before(book.pk, first)
+    return {pk: account.opening_balance + before.get(pk, ZERO) for pk, account in accounts.items()}
 
 
 def _first_date(book):

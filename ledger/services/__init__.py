@@ -5,6 +5,7 @@ signals append the days to the outbox. Callers have checked with access who may 
 whose message names the thing and the way out; ClosedDay where an adjustment on the first open day would do instead.
 """
 
+from ledger.services.adjusting import first_open
 from ledger.services.books import account_for_mode, open_book, set_member
 from ledger.services.bulk import NewEntry, post_entries, undo_entries
 from ledger.services.checks import check, clean_text
@@ -29,6 +30,7 @@ __all__ = [
     "clean_text",
     "delete",
     "edit",
+    "first_open",
     "open_book",
     "post_entries",
     "post_entry",

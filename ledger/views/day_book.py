@@ -173,6 +173,7 @@ def _rows(book, first, last):
     days = daybook.day_books(book, first, last, details=False, accounts=False)
     while len(days) > 1 and days[-1].date > book.today() and not (days[-1].total_received or days[-1].total_spent):
         days.pop()  # nothing to tell of days to come
+    days = [day_ for day_ in days if not day_.is_before_the_book] or days[-1:]
     if len(days) <= BY_MONTH:
         return [
             Point(

@@ -71,10 +71,11 @@ def account(request, book, pk):
         return refused(request, error)
     of = access.get_visible(Account, request.user, book, pk=pk)
     opening, lines = reports.account_book(of, first, last)
+    opens_on = reports.opens_on(book, first)
     kind = request.GET.get("format")
     if kind in ("csv", "xlsx"):
         name = f"{book.slug}-account-{of.pk}-{first}-to-{last}"
-        return table_response(name, reports.ACCOUNT_HEADERS, reports.account_lines(opening, first, lines), kind)
+        return table_response(name, reports.ACCOUNT_HEADERS, reports.account_lines(opening, opens_on, lines), kind)
     if kind:
         return refused(request, ValidationError(f"There is no format '{kind[:20]}'; take csv or xlsx."))
     here = reverse("ledger:account_book", args=[book.slug, of.pk])
@@ -85,6 +86,7 @@ def account(request, book, pk):
             "account": of,
             "accounts": Account.objects.filter(book=book),
             "opening": opening,
+            "opens_on": opens_on,
             "lines": lines[:ROWS_SHOWN],
             "hidden": max(0, len(lines) - ROWS_SHOWN),
             "came": sum(line.came for line in lines),

@@ -379,6 +379,7 @@ def test_an_agent_sees_but_does_not_change_what_staff_put_into_his_cash(people, 
 def test_an_agent_hands_over_from_his_own_cash_only(people, client):
     client.force_login(people.kumar)
     bag = Account.objects.get(agent=people.kumar)
+    world.post(people.main, "2024-01-01", "Income", "50000", account=bag)
     assert "There is no such account" in faults(client.post(ADD_TRANSFER, transferred(people.main)))
     client.post(ADD_TRANSFER, transferred(people.main, from_account=bag.pk))
     assert AccountTransfer.objects.get().from_account == bag

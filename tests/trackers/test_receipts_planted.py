@@ -169,7 +169,8 @@ def in_two_parts(tracker):
 def test_a_receipt_of_a_later_part_whose_entry_vanished_is_cancelled_by_the_remedy(is_closed):
     """The day is posted anew in one part: the first receipt says so, and the second no longer stands for anything."""
     cast = pages.shop(1)
-    ledger.reverse(in_two_parts(cast.trackers[0]))  # past the tracker: the workbook still says 500
+    entry = in_two_parts(cast.trackers[0])
+    ledger.reverse(entry, date=entry.date)  # past the tracker: the workbook still says 500
     if is_closed:
         closing.close_day(cast.main, date(2024, 10, 20), user=cast.asha)
     ((text, remedy),) = receipts.faults(cast.main)

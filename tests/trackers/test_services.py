@@ -314,7 +314,8 @@ def test_what_a_tracker_posted_is_found_by_an_index_taken_back_or_not_and_no_oth
     book = world.book()
     for number, reference in enumerate(["1:1:paid:1", "1:disbursed", "12:1:paid:1", "2:1:paid:1", ""]):
         world.post(book, "2024-01-05", amount=str(number + 1), source="tracker", source_ref=reference)
-    ledger.reverse(LedgerEntry.objects.get(source_ref="1:disbursed"))
+    entry = LedgerEntry.objects.get(source_ref="1:disbursed")
+    ledger.reverse(entry, date=entry.date)
     own = LedgerEntry.objects.filter(posting.of_tracker(Tracker(pk=1, book=book))).order_by()
     assert sorted(own.filter(reversal_of=None).values_list("source_ref", flat=True)) == ["1:1:paid:1", "1:disbursed"]
 

@@ -1,6 +1,6 @@
 """Reverse an entry: post the same amount against its category."""
 
-from ledger import access, origins, services
+from ledger import access, origins, services, shortfall
 from ledger.dates import parse_date
 from ledger.management.base import LedgerCommand, Refused, add_book, add_user, find_book, find_user
 from ledger.models import LedgerEntry
@@ -30,12 +30,14 @@ class Command(LedgerCommand):
         made = origins.origin_of(entry)
         if not made.corrected_here:
             raise Refused(f"Entry {entry.pk} comes from a {made.name.lower()}; correct it there, so that both agree.")
-        back = services.reverse(
-            entry,
-            date=parse_date(options["date"]) if options["date"] else services.today_or_its_own(entry),
-            reason=options["reason"],
-            user=find_user(options["user"], entry.book, access.POST),
-        )
+        with shortfall.watched(entry.book) as shorts:
+            back = services.reverse(
+                entry,
+                date=parse_date(options["date"]) if options["date"] else services.today_or_its_own(entry),
+                reason=options["reason"],
+                user=find_user(options["user"], entry.book, access.POST),
+            )
+        warnings = [short.told for short in shorts]
         self.answer(
             {
                 "id": back.pk,
@@ -46,7 +48,9 @@ class Command(LedgerCommand):
                 "account": back.account.name,
                 "amount": back.amount,
                 "narration": back.narration,
+                "warnings": warnings,
             },
             f"{back.date:%d-%m-%Y}: {back.category} {rupees(back.amount)} taken back; "
             f"entry {back.pk} reverses {entry.pk}.",
+            *warnings,
         )

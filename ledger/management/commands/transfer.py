@@ -1,6 +1,6 @@
 """Move money between two accounts of a book."""
 
-from ledger import access, services
+from ledger import access, services, shortfall
 from ledger.dates import parse_date
 from ledger.management.base import LedgerCommand, add_book, add_user, find_account, find_book, find_user
 from lendbook.money import parse_money, rupees
@@ -23,18 +23,20 @@ class Command(LedgerCommand):
 
     def act(self, **options):
         book = find_book(options["book"])
-        moved = services.transfer(
-            book=book,
-            date=parse_date(options["date"]) if options["date"] else book.today(),
-            from_account=find_account(options["from"], book),
-            to_account=find_account(options["to"], book),
-            amount=parse_money(options["amount"]),
-            narration=options["narration"],
-            reference=options["reference"],
-            adjust=options["adjust"],
-            allow_future=options["allow_future"],
-            user=find_user(options["user"], book, access.POST),
-        )
+        with shortfall.watched(book) as shorts:
+            moved = services.transfer(
+                book=book,
+                date=parse_date(options["date"]) if options["date"] else book.today(),
+                from_account=find_account(options["from"], book),
+                to_account=find_account(options["to"], book),
+                amount=parse_money(options["amount"]),
+                narration=options["narration"],
+                reference=options["reference"],
+                adjust=options["adjust"],
+                allow_future=options["allow_future"],
+                user=find_user(options["user"], book, access.POST),
+            )
+        warnings = [short.told for short in shorts]
         adjusts = f", adjusting {moved.adjusts_date:%d-%m-%Y}" if moved.adjusts_date else ""
         self.answer(
             {
@@ -45,7 +47,9 @@ class Command(LedgerCommand):
                 "from": moved.from_account.name,
                 "to": moved.to_account.name,
                 "amount": moved.amount,
+                "warnings": warnings,
             },
             f"{moved.date:%d-%m-%Y}: {rupees(moved.amount)} moved from {moved.from_account} to {moved.to_account}"
             f"{adjusts} (transfer {moved.pk}).",
+            *warnings,
         )
