@@ -118,6 +118,14 @@ def worker_begins(book_id):
         logger.warning("The cache does not answer; the wake mark of book %s expires by itself.", book_id)
 
 
+def forget_wake_marks(book_ids):
+    """Take away the wake marks of these books, which a clock that was ahead would keep for too long."""
+    try:
+        cache.delete_many([_wake_mark(book_id) for book_id in book_ids])
+    except Exception:
+        logger.warning("The cache does not answer; the wake marks expire by themselves.")
+
+
 def _wake_mark(book_id):
     return f"wake:{book_id}"
 

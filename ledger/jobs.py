@@ -13,10 +13,11 @@ from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from ledger import clock
 from ledger.models import Heartbeat, Job
 
 logger = logging.getLogger(__name__)
@@ -216,6 +217,8 @@ def resume():
     A second run finds nothing more to do.
     """
     now = timezone.now()
+    ahead = now + clock.TOLERANCE
+    Job.objects.filter(state=Job.State.RUNNING, seen_alive_at__gt=ahead).update(seen_alive_at=now)
     silent = Job.objects.filter(state=Job.State.RUNNING, seen_alive_at__lt=now - SILENT_FOR)
     for job in silent.filter(attempts__gte=MAX_ATTEMPTS):
         message = f"It was stopped {MAX_ATTEMPTS} times in the middle; nothing was left half done. Start it again."
@@ -229,12 +232,15 @@ def resume():
             _wake_worker(job.pk)
     waiting_since = Coalesce("started_at", "created_at")
     waiting = Job.objects.filter(state=Job.State.WAITING).annotate(waiting_since=waiting_since)
-    for job in waiting.filter(waiting_since__lt=now - UNCLAIMED_FOR):
+    for job in waiting.filter(Q(waiting_since__lt=now - UNCLAIMED_FOR) | Q(waiting_since__gt=ahead)):
         _wake_worker(job.pk)
-    for job in Job.objects.filter(state=Job.State.ASKS, created_at__lt=now - ABANDONED_AFTER):
-        cancel(job)
+    abandoned = Job.objects.filter(state=Job.State.ASKS, created_at__lt=now - ABANDONED_AFTER)
+    if abandoned.exists() and clock.is_settled():
+        for job in abandoned:
+            cancel(job)
 
 
 def is_worker_alive():
     """Whether a worker has shown life in the last three minutes (it beats every minute)."""
-    return Heartbeat.objects.filter(name="worker", beat_at__gt=timezone.now() - timedelta(minutes=3)).exists()
+    beat = Heartbeat.objects.filter(name="worker").values_list("beat_at", flat=True).first()
+    return beat is not None and clock.is_within(beat, timedelta(minutes=3))

@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from ledger import access, faults, jobs
+from ledger import access, clock, faults, jobs
 from ledger.models import Fault, Heartbeat, Job
 from ledger.pages import book_page, page
 from ledger.views.imports import is_busy, outcome, run_if_quick, waiting
-from lendbook import verifying
+from lendbook import minding, verifying
 
 SHOWN = 200
 MENDED_FOR = timedelta(days=30)
@@ -29,13 +29,15 @@ def found(request, book):
     standing = [_with_address(fault) for fault in standing[:SHOWN]]
     last = Job.objects.filter(book=book, kind=verifying.KIND, state=Job.State.DONE).first()
     nightly = Heartbeat.objects.filter(name=verifying.HEARTBEAT).first()
-    checked_at = max([at for at in (last and last.finished_at, nightly and nightly.beat_at) if at], default=None)
+    moments = [at for at in (last and last.finished_at, nightly and nightly.beat_at) if at and not clock.is_ahead(at)]
+    checked_at = max(moments, default=None)
     context = {
         "title": "Faults",
         "standing": standing,
         "more": more,
         "mended": rows.filter(mended_at__gte=timezone.now() - MENDED_FOR).order_by("-mended_at")[:SHOWN],
         "checked_at": checked_at,
+        "notes": minding.notes([book]),
         "may_check": access.may(request.user, book, access.CLOSE),
         "may_lift": access.may(request.user, book, access.MANAGE),
     }

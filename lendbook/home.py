@@ -14,6 +14,7 @@ from ledger.models import DayChange, DayClose, LedgerEntry
 from ledger.pages import book_page, page
 from ledger.views.closing import unclosed_days
 from ledger.views.day_book import entries_address
+from lendbook import minding
 from lendbook.backups import make
 
 DAYS_SHOWN = 30
@@ -64,6 +65,8 @@ def _to_do(book, user):
     if count := faults.standing(book).count():
         text = f"{count:,} {'fault' if count == 1 else 'faults'} found in the books"
         lines.append((text, reverse("faults", args=(book.slug,)), "fault"))
+    if words := minding.sentence():
+        lines.append((words, reverse("faults", args=(book.slug,)), "act"))
     today = book.today()
     open_days = [row for row in unclosed_days(book) if row.date < today]
     if open_days and access.may(user, book, access.CLOSE):
@@ -86,7 +89,7 @@ def _to_do(book, user):
 def _backup_line(book):
     """How old the newest backup of this instance is, or why the last one failed."""
     where = reverse("backups", args=(book.slug,))
-    newest = next(iter(make.archives()), None)
+    newest = make.newest()
     if make.fault():
         return ("The last backup failed", where, "fault")
     if newest is None:

@@ -67,7 +67,7 @@ class IdleMiddleware:
             now, seen = int(time.time()), request.session.get(self.SEEN)
             if seen is not None and now - seen > settings.IDLE_MINUTES * 60:
                 logout(request)
-            elif seen is None or now - seen >= 60:
+            elif seen is None or abs(now - seen) >= 60:  # a moment ahead is of a clock that was wrong
                 request.session[self.SEEN] = now
         return self.get_response(request)
 

@@ -4,8 +4,14 @@ A task's payload is signed, but a schedule's row names its function in plain tex
 otherwise have the worker run any function of Python.
 """
 
+import logging
 import pydoc
 from types import SimpleNamespace
+
+from django_q.scheduler import scheduler
+from django_q.utils import close_old_django_connections
+
+logger = logging.getLogger(__name__)
 
 MODULES = (
     "ledger.tasks",
@@ -25,7 +31,21 @@ def locate(path):
 
 
 def guard():
-    """Let django-q2 find functions by our `locate` only."""
-    from django_q import worker
+    """Let django-q2 find functions by our `locate` only, and mind the clock before it looks what is due."""
+    from django_q import cluster, worker
 
     worker.pydoc = SimpleNamespace(locate=locate)
+    if cluster.scheduler is scheduler:
+        cluster.scheduler = mindful
+
+
+def mindful(broker=None):
+    """django-q2's scheduler, every half minute; before it what a wrong clock left is put right."""
+    from lendbook import minding
+
+    try:
+        close_old_django_connections()
+        minding.mind()
+    except Exception:
+        logger.exception("The clock could not be minded; what is due is looked for all the same.")
+    scheduler(broker=broker)

@@ -27,7 +27,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from ledger import access
+from ledger import access, clock
 from ledger.exports import attachment
 from ledger.models import Role
 from lendbook import audit
@@ -113,6 +113,7 @@ def refusal(user, code):
     factor = SecondFactor.objects.select_for_update().filter(user=user).first()
     if factor is None:
         return WRONG
+    _mind_the_clock(factor)
     if factor.wrong_at and factor.wrong_at < timezone.now() - WAIT:
         factor.wrong_codes = 0
     if factor.wrong_codes >= WRONG_CODES:
@@ -124,6 +125,18 @@ def refusal(user, code):
         factor.wrong_at = timezone.now()
     factor.save()
     return WRONG if factor.wrong_codes else ""
+
+
+def _mind_the_clock(factor):
+    """What was kept under a clock that was ahead begins to wait now, and no code has been used later than now."""
+    now, period = timezone.now(), int(time.time()) // PERIOD_SECONDS
+    is_late = bool(factor.wrong_at) and clock.is_ahead(factor.wrong_at, now)
+    if is_late:
+        factor.wrong_at = now
+    if factor.used_period > period + 1:
+        factor.used_period, is_late = period, True
+    if is_late:
+        factor.save(update_fields=["wrong_at", "used_period"])
 
 
 def _take(factor, code):

@@ -17,7 +17,7 @@ from django.utils.timezone import localdate
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from ledger import masters, services
+from ledger import clock, masters, services
 from ledger.models import Account, Role
 from lendbook.money import MoneyFormField
 
@@ -56,7 +56,8 @@ def _hash(token):
 def _is_valid(token):
     path = _token_path()
     try:
-        fresh = time.time() - path.stat().st_mtime < LIVES_SECONDS
+        age = time.time() - path.stat().st_mtime
+        fresh = -clock.TOLERANCE.total_seconds() < age < LIVES_SECONDS
         return fresh and secrets.compare_digest(path.read_text(), _hash(token))
     except FileNotFoundError:
         return False

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.urls import include, path, reverse_lazy
 
+from ledger.tokens import staff_tokens
 from lendbook import audit_views, checked, desk, front, genuine, health, home, search, second_factor, setup
 from lendbook.backups import pages as backups
 from trackers.portal.views.app import manifest
@@ -42,7 +43,9 @@ urlpatterns = [
     path(
         "set-password/<uidb64>/<token>/",
         PasswordResetConfirmView.as_view(
-            template_name="registration/set_password.html", success_url=reverse_lazy("admin:login")
+            template_name="registration/set_password.html",
+            success_url=reverse_lazy("admin:login"),
+            token_generator=staff_tokens,
         ),
         name="set_password",
     ),

@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from ledger import faults, jobs
-from ledger.models import Fault, Heartbeat, Job
+from ledger.models import Book, Fault, Heartbeat, Job
+from lendbook import minding
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +31,13 @@ KIND, LOOK = "verify", "look"
 @dataclass
 class Report:
     """What a search found: the standing Faults in the order in which they are best mended, those mended since the last
-    time, what could not be checked, and how many of them are new."""
+    time, what could not be checked, how many of them are new, and `notes`: what is no fault but should be known."""
 
     faults: list[Fault] = field(default_factory=list)
     mended: list[Fault] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     new: int = 0
+    notes: list[str] = field(default_factory=list)
     seconds: float = 0
 
     @property
@@ -69,7 +71,8 @@ def verify(books=None, *, deep=False, say=lambda text: None):
         Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"beat_at": timezone.now()})
     order = {one.key: one.order for one in found}
     all_of_them = sorted([*standing, *new], key=lambda fault: (order.get(fault.key, 9), fault.pk))
-    return Report(all_of_them, mended, search.unchecked, len(new), time.monotonic() - began)
+    notes = minding.notes(Book.objects.all() if books is None else books)
+    return Report(all_of_them, mended, search.unchecked, len(new), notes, time.monotonic() - began)
 
 
 def standing_for(user, book):

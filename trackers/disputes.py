@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ledger import access
+from ledger import access, clock
 from ledger import services as ledger
 from trackers.models import Customer, Dispute
 
@@ -31,8 +31,13 @@ def say(tracker, *, user, kind, date, key, amount=None, paid_to="", note="", rec
         said = Dispute.objects.filter(tracker=tracker, key=key).first()
         if said:
             return said
-        since = timezone.now() - timedelta(days=1)
-        if Dispute.objects.filter(tracker__customer=tracker.customer_id, said_at__gt=since).count() >= PER_DAY:
+        now = timezone.now()
+        lately = Dispute.objects.filter(
+            tracker__customer=tracker.customer_id,
+            said_at__gt=now - timedelta(days=1),
+            said_at__lte=now + clock.TOLERANCE,
+        )
+        if lately.count() >= PER_DAY:
             raise TooOften(_("You have told us %(count)s things today. Please call the shop.") % {"count": PER_DAY})
         dispute = Dispute(
             tracker=tracker,

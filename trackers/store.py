@@ -347,7 +347,7 @@ def recover(book_id=None):
 
 def _is_older_than_an_hour(path):
     try:
-        return time.time() - path.stat().st_mtime > 3600
+        return abs(time.time() - path.stat().st_mtime) > 3600  # or from the future: of a clock that was wrong
     except FileNotFoundError:
         return False
 

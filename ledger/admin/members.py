@@ -3,7 +3,6 @@
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth.tokens import default_token_generator
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.encoding import force_bytes
@@ -13,6 +12,7 @@ from ledger import access, masters
 from ledger.admin.base import BookAdmin, BookForm
 from ledger.admin.forms import LineField
 from ledger.models import BookMember, Role
+from ledger.tokens import staff_tokens
 
 ROLE_HELP = "Owner: everything. Staff: post, edit open days, close. Agent: records only what is his. Auditor: reads."
 
@@ -122,5 +122,5 @@ class MemberAdmin(BookAdmin):
 def set_password_link(request, person):
     """An address by which `person` sets his password: good until he has, or for two days."""
     who = urlsafe_base64_encode(force_bytes(person.pk))
-    address = reverse("set_password", args=[who, default_token_generator.make_token(person)])
+    address = reverse("set_password", args=[who, staff_tokens.make_token(person)])
     return settings.PUBLIC_URL + address if settings.PUBLIC_URL else request.build_absolute_uri(address)

@@ -77,9 +77,9 @@ def sweep_files():
             state__in=[Job.State.DONE, Job.State.FAILED, Job.State.CANCELLED, Job.State.UNDONE]
         )
     }
-    an_hour_ago = timezone.now().timestamp() - 3600
+    now = timezone.now().timestamp()
     for path in folder().iterdir():
-        if path.name.partition(".")[0] not in claimed and path.stat().st_mtime < an_hour_ago:
+        if path.name.partition(".")[0] not in claimed and abs(now - path.stat().st_mtime) > 3600:
             path.unlink(missing_ok=True)
 
 

@@ -133,7 +133,8 @@ def progress_words(job):
 def waiting(job):
     """What a page needs that waits for a job."""
     since = job.started_at or job.created_at
-    long = job.state == Job.State.WAITING and (timezone.now() - since).total_seconds() > WAITED_LONG_SECONDS
+    waited = abs((timezone.now() - since).total_seconds())  # a moment ahead is of a clock that was wrong
+    long = job.state == Job.State.WAITING and waited > WAITED_LONG_SECONDS
     return {"progress": progress_words(job), "waited_long": long}
 
 

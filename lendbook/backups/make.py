@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from ledger import clock
 from ledger.models import Book
 from lendbook.backups import database, keep
 from lendbook.backups.archive import CHUNK, KEY, Archive, ArchiveError, Writing, forget_cached, sync_folder
@@ -65,6 +66,11 @@ class Kept:
     def name(self):
         return self.path.name
 
+    @property
+    def is_ahead(self):
+        """Whether its name lies in the future: a clock that was wrong gave it."""
+        return clock.is_ahead(self.made_at)
+
 
 def folder():
     """Where backups go unless told otherwise."""
@@ -87,6 +93,11 @@ def archives(place=None):
                     made_at = timezone.make_aware(datetime.strptime(named[2], "%Y%m%d-%H%M%S"))  # noqa: DTZ007
                     found.append(Kept(path, made_at, path.stat().st_size, bool(named[3])))
     return sorted(found, key=lambda one: (one.made_at, one.name), reverse=True)
+
+
+def newest(place=None):
+    """The newest archive (Kept) of a folder, or None. One with a name from the future tells nothing of today's books."""
+    return next((one for one in archives(place) if not one.is_ahead), None)
 
 
 def fault():
@@ -328,7 +339,12 @@ def copy_to(place, path):
 
 
 def let_go(place):
-    """Remove the archives that keep.kept() does not keep; those with keys were asked for and stay. Returns names."""
+    """Remove the archives that keep.kept() does not keep; those with keys were asked for and stay. Returns names.
+
+    Just after the clock jumped ahead by days nothing goes.
+    """
+    if not clock.is_settled():
+        return []
     found = [one for one in archives(place) if not one.has_keys]
     stay = keep.kept([one.made_at for one in found], timezone.localtime())
     gone = [one for one in found if one.made_at not in stay]

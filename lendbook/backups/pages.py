@@ -29,18 +29,18 @@ def backup_job(request, book, pk):
 
 
 def _page(request, book, job, warnings=()):
-    kept, place = make.archives(), make.second_folder()
+    kept, place, newest = make.archives(), make.second_folder(), make.newest()
     there = {one.name for one in make.archives(place)} if place else set()
     context = {
         "title": "Backups",
         "kept": [(one, one.name in there, _may_download(request.user, one)) for one in kept],
-        "newest": kept[0] if kept else None,
-        "is_old": bool(kept) and timezone.now() - kept[0].made_at > make.OLD,
+        "newest": newest,
+        "is_old": newest is None or timezone.now() - newest.made_at > make.OLD,
         "size": sum(one.size for one in kept),
         "fault": make.fault(),
         "second": place,
         "second_is_there": bool(place) and place.is_dir(),
-        "second_has_newest": bool(kept) and kept[0].name in there,
+        "second_has_newest": newest is not None and newest.name in there,
         "job": job,
         "warnings": warnings,
         "busy": bool(job) and is_busy(job),

@@ -22,7 +22,7 @@ def back_up_when_due():
 
     So a machine that is off at night, or a disk that was full, costs hours and not a day. A second run finds both.
     """
-    newest = next(iter(make.archives()), None)
+    newest = make.newest()
     try:
         if newest is None or timezone.now() - newest.made_at > DUE_AFTER:
             make.back_up()

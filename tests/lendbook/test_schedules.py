@@ -39,9 +39,9 @@ def test_a_changed_schedule_is_mended_a_lost_one_made_and_an_old_one_of_ours_rem
 
 
 def test_readyz_tells_whether_the_worker_showed_life(client):
-    assert client.get("/readyz").json() == {"ok": True, "database": True, "worker": False}
+    assert client.get("/readyz").json() == {"ok": True, "database": True, "worker": False, "warnings": []}
     sweep()
-    assert client.get("/readyz").json() == {"ok": True, "database": True, "worker": True}
+    assert client.get("/readyz").json() == {"ok": True, "database": True, "worker": True, "warnings": []}
     Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=4))
     assert client.get("/readyz").json()["worker"] is False
 

@@ -7,7 +7,6 @@ login is a customer of may make one; where lenders share an installation and a c
 from urllib.parse import quote
 
 from django.conf import settings
-from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
@@ -18,12 +17,13 @@ from django.utils.translation import gettext as _
 
 from ledger import access
 from ledger import services as ledger
+from ledger.tokens import LinkTokens
 from trackers.models import Customer, CustomerLogin
 from trackers.portal.logins import dialled
 
 
-class CustomerTokens(PasswordResetTokenGenerator):
-    """Django's tokens, which end with the password they replace and with PASSWORD_RESET_TIMEOUT; no staff link's."""
+class CustomerTokens(LinkTokens):
+    """Tokens which end with the password they replace and with PASSWORD_RESET_TIMEOUT; no staff link's."""
 
     key_salt = "trackers.portal.links"
 

@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from ledger import daybook
 from ledger.models import Book
-from lendbook import processes, schedules, setup
+from lendbook import minding, processes, schedules, setup
 from lendbook.management.commands import load_demo
 from trackers import store
 
@@ -63,6 +63,7 @@ class Command(BaseCommand):
             self.stdout.flush()
             call_command("migrate", verbosity=0)
         schedules.write()
+        minding.mind()
         if settings.PROD:
             call_command("collectstatic", interactive=False, verbosity=0)
         if settings.INSTANCE == "dev" and not Book.objects.exists():

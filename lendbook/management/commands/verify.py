@@ -30,10 +30,12 @@ class Command(LedgerCommand):
                 "faults": [_document(fault) for fault in report.faults],
                 "mended": [_document(fault) for fault in report.mended],
                 "could_not_check": report.unchecked,
+                "notes": report.notes,
             },
             *(line for fault in report.faults for line in _lines(fault)),
             *(f"Mended: {fault.text}" for fault in report.mended),
             *report.unchecked,
+            *report.notes,
             f"{', '.join(slugs) or 'No book'}: {report.sentence} ({report.seconds:.1f} s)",
         )
         if report.faults:
