@@ -28,7 +28,7 @@ from expenses.models import (
 )
 from expenses.narration import is_own_id
 from expenses.statements import StatementError, read_statement
-from ledger import faults
+from ledger import commits, faults
 from ledger import services as ledger
 from ledger.models import Account, Job
 from ledger.resources import armed
@@ -194,7 +194,8 @@ def import_statement(
             _bring_back(statement, parsed, len(frame), user)
         if len(frame):
             storing.store(statement, frame, user=user, on_progress=on_progress)
-            transaction.on_commit(lambda: _after_import(account.book, user))
+            commits.note()
+            transaction.on_commit(lambda: _after_import(account.book, user), robust=True)
         duplicate = len(parsed.frame) - len(frame)
         report = _report(parsed, imported=len(frame), duplicate=duplicate, statement=statement)
         if finish:

@@ -8,7 +8,6 @@ through finish_pending first; a stale closing is never shown as current.
 Raw SQL, alike on SQLite and PostgreSQL: no loop over entries or days. Amounts in it are whole paise.
 """
 
-import functools
 import logging
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ledger import days, faults
+from ledger import commits, days, disk, faults
 from ledger.models import (
     AccountDay,
     AccountMonth,
@@ -71,7 +70,8 @@ def record_changes(book_id, dates):
     if closed:
         raise ClosedDay(min(closed), book.closed_through)
     faults.refuse_days(book_id, dates)
-    transaction.on_commit(functools.partial(wake_worker, book_id))
+    commits.note()
+    transaction.on_commit(lambda: wake_worker(book_id), robust=True)
 
 
 def _opening_is_closed(book):
@@ -327,7 +327,12 @@ def day_books(book, first, last, *, details=True, accounts=True):
         raise ValidationError(f"The range ends ({last:%d-%m-%Y}) before it begins ({first:%d-%m-%Y}).", code="range")
     with one_moment(book):
         read = days.read(book, first, last, details=details, accounts=accounts)
-    if all(day.is_stored for day in read) or not _store_missing_days(book, read):
+    if all(day.is_stored for day in read):
+        return read
+    is_stored = False
+    with disk.spared(f"Quiet days of {book.slug}"):  # they carry the balance, stored or not
+        is_stored = _store_missing_days(book, read)
+    if not is_stored:
         return read
     with one_moment(book):
         return days.read(book, first, last, details=details, accounts=accounts)

@@ -126,7 +126,7 @@ def _wake_worker(pk):
         except Exception:
             logger.warning("The worker could not be told of job %s; the sweep will find it.", pk)
 
-    transaction.on_commit(wake)
+    transaction.on_commit(wake, robust=True)
 
 
 # ------------------------------------------------------------------------------------------------ doing it
@@ -180,8 +180,12 @@ def _after_a_fault(job):
 
 def _clear_away(job):
     over = _KINDS[job.kind].over if job.kind in _KINDS else None
-    if over:
+    if not over:
+        return
+    try:
         over(job)
+    except OSError as error:  # what became of the job is saved; its files go with the daily sweep
+        logger.warning("What job %s kept could not be cleared away (%s).", job.pk, error)
 
 
 class Progress:

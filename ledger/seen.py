@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Max
 from django.utils import timezone
 
+from ledger import disk
 from ledger.models import Category, DaySeen, Direction, LedgerEntry
 from lendbook.money import ZERO, rupees
 
@@ -38,12 +39,13 @@ def look(user, day):
         # Today grows by itself: only what was typed for earlier days is news.
         if day.date != day.book.today() or not weights or any(late for _, _, late in weights):
             change = Change(was, seen_at, _told(weights, day.closing_balance - was))
-    DaySeen.objects.update_or_create(
-        user=user,
-        book=day.book,
-        date=day.date,
-        defaults={"closing_balance": day.closing_balance, "seen_at": timezone.now()},
-    )
+    with disk.spared("That a day was looked at"):
+        DaySeen.objects.update_or_create(
+            user=user,
+            book=day.book,
+            date=day.date,
+            defaults={"closing_balance": day.closing_balance, "seen_at": timezone.now()},
+        )
     return change
 
 

@@ -1,10 +1,13 @@
 """So often and no oftener: counters that all processes share, and that no restart forgets.
 
 A try is counted before it is made, in a transaction of its own: of those that come at the same instant no more pass
-than may. They stand in the database, Redis or not.
+than may. They stand in the database, Redis or not; while that cannot write, each process counts for itself.
 """
 
 import hashlib
+import logging
+import threading
+import time
 from datetime import timedelta
 
 from django.db import transaction
@@ -12,12 +15,24 @@ from django.db.models import F
 from django.utils import timezone
 
 from ledger import clock
+from ledger.disk import CANNOT_WRITE, spared
 from ledger.models import Tries
+
+logger = logging.getLogger(__name__)
 
 
 def take(kind, name, limit, seconds):
     """Count one try of `name`; whether it is among the first `limit` of these `seconds`, which begin with the first."""
-    key, now = _key(kind, name), timezone.now()
+    key = _key(kind, name)
+    try:
+        return _take(key, limit, seconds)
+    except CANNOT_WRITE as error:
+        logger.warning("A try is counted in memory, since the database cannot write now (%s).", error)
+        return _take_in_memory(key, limit, seconds)
+
+
+def _take(key, limit, seconds):
+    now = timezone.now()
     fresh = Tries(key=key, until=now + timedelta(seconds=seconds))
     with transaction.atomic():
         Tries.objects.bulk_create([fresh], ignore_conflicts=True)
@@ -28,13 +43,36 @@ def take(kind, name, limit, seconds):
         return Tries.objects.get(key=key).count <= limit
 
 
+_in_memory, _lock = {}, threading.Lock()  # key -> (count, until when by time.monotonic)
+_MOST_IN_MEMORY = 10_000
+
+
+def _take_in_memory(key, limit, seconds):
+    now = time.monotonic()
+    with _lock:
+        if len(_in_memory) >= _MOST_IN_MEMORY:
+            for old in [old for old, (_, until) in _in_memory.items() if until <= now]:
+                del _in_memory[old]
+        if len(_in_memory) >= _MOST_IN_MEMORY and key not in _in_memory:
+            return False
+        count, until = _in_memory.get(key, (0, 0))
+        if until <= now:
+            count, until = 0, now + seconds
+        _in_memory[key] = count + 1, until
+        return count < limit
+
+
 def give_back(kind, name):
     """The try was no try: it counts no more."""
-    Tries.objects.filter(key=_key(kind, name), count__gt=0).update(count=F("count") - 1)
+    with spared("A try that is given back"):
+        Tries.objects.filter(key=_key(kind, name), count__gt=0).update(count=F("count") - 1)
 
 
 def forget(kind, name):
-    Tries.objects.filter(key=_key(kind, name)).delete()
+    """Forget all tries of `name`."""
+    _in_memory.pop(_key(kind, name), None)
+    with spared("Tries that are forgotten"):
+        Tries.objects.filter(key=_key(kind, name)).delete()
 
 
 def sweep():

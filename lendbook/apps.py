@@ -16,10 +16,11 @@ class LendbookConfig(AppConfig):
     name = "lendbook"
 
     def ready(self):
-        from lendbook import checks, queue, schedules, verifying  # noqa: F401  (they register what they bring)
+        from lendbook import checks, login, queue, schedules, verifying  # noqa: F401  (they register what they bring)
         from lendbook.backups import tasks  # noqa: F401  (registers its kind of job)
 
         queue.guard()
+        login.connect()
         # Django inserts many rows by UNNEST, twice as fast, only where it finds every field's type in this table.
         for database in connections.all():
             if database.vendor == "postgresql":

@@ -5,14 +5,20 @@ waits for it. The worker takes the lines into the table and seals them in the sa
 digest of its rows and of the seal before it, so that a row changed, taken out or put in later shows. Rows are kept for
 a year; the newest seal that has gone stays as the anchor from which the rest is proved.
 
-A line is in the file before its answer leaves; only a power cut can lose the last seconds' lines.
+A line is in the file before its answer leaves; only a power cut can lose the last seconds' lines. Where the disk
+refuses, each process keeps its last lines in memory and writes them as soon as it can; what is more than fits there
+becomes one line that says how many are missing, from when to when. What somebody did is never refused because of it.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import secrets
+import threading
+from collections import deque
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,8 +44,11 @@ DOWNLOADS = (
     "statement_file",
     "workbook",
 )  # files as they lie here
+KEPT_IN_MEMORY = 2000  # lines of one process while the disk refuses, some 500 KB
 UNTOLD = ("healthz", "readyz", "admin:jsi18n", "ledger:job_progress", "portal:worker")
 Kind = AuditRow.Kind
+
+logger = logging.getLogger(__name__)
 
 
 # ------------------------------------------------------------------------------------------------ writing a line
@@ -52,20 +61,31 @@ def _folder():
 
 
 def note(user, view, *, kind=Kind.CHANGED, book=None, object="", method="", status=0, request=None):
-    """Write one line. `book` a Book, its id or its slug; `object` the id of what it was about, e.g. "12"."""
-    line = {
-        "token": secrets.token_hex(12),
-        "at": timezone.now().isoformat(),
-        "user": getattr(user, "pk", None),
-        "book": getattr(book, "pk", book),
-        "kind": kind,
-        "view": view[:80],
-        "object": str(object).replace("\x00", "")[:80],
-        "method": method[:8],
-        "status": status,
-        "address": _address_mark(request),
-    }
-    _append(json.dumps(line).encode() + b"\n")
+    """Write one line. `book` a Book, its id or its slug; `object` the id of what it was about, e.g. "12".
+
+    A disk that refuses is no fault of who did it: the line waits in memory.
+    """
+    _append(
+        _line(
+            user=getattr(user, "pk", None),
+            book=getattr(book, "pk", book),
+            kind=kind,
+            view=view[:80],
+            object=str(object).replace("\x00", "")[:80],
+            method=method[:8],
+            status=status,
+            address=_address_mark(request),
+        )
+    )
+
+
+def _line(*, user=None, book=None, kind, view="", object="", method="", status=0, address=""):
+    """A line as bytes, with a token of its own and the moment."""
+    told = {
+        "token": secrets.token_hex(12), "at": timezone.now().isoformat(), "user": user, "book": book, "kind": kind,
+        "view": view, "object": object, "method": method, "status": status, "address": address,
+    }  # fmt: skip
+    return json.dumps(told).encode()
 
 
 def _address_mark(request):
@@ -74,14 +94,78 @@ def _address_mark(request):
     return salted_hmac("lendbook.audit", address, algorithm="sha256").hexdigest()[:16] if address else ""
 
 
+class _Waiting:
+    """The lines of this process that are not in the file yet; what no longer fits is counted with its first and last
+    moment."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.lines = deque()
+        self.lost, self.since, self.until = 0, None, None
+
+    def add(self, line):
+        if len(self.lines) >= KEPT_IN_MEMORY:
+            self.lines.popleft()
+            self.lost += 1
+            self.since, self.until = self.since or timezone.now(), timezone.now()
+        self.lines.append(line)
+
+    def content(self):
+        """All that waits, and the gap, each line with an end before and after it: a torn one then spoils no other."""
+        lines = list(self.lines)
+        if self.lost:
+            gap = f"{self.lost} lines, {self.since:%Y-%m-%d %H:%M:%S} to {self.until:%Y-%m-%d %H:%M:%S} UTC"
+            lines.insert(0, _line(kind=Kind.GAP, object=gap))
+        return b"".join(b"\n" + line + b"\n" for line in lines)
+
+    def clear(self):
+        self.lines.clear()
+        self.lost, self.since, self.until = 0, None, None
+
+
+_waiting = _Waiting()
+os.register_at_fork(after_in_child=_waiting.__init__)  # they are the parent's to write
+
+
 def _append(line):
+    with _waiting.lock:
+        is_first = not _waiting.lines
+        _waiting.add(line)
+        _write_waiting(is_first)
+
+
+def write_waiting():
+    """Write what waits in this process, if the disk takes it; called when the process ends."""
+    with _waiting.lock:
+        if _waiting.lines:
+            _write_waiting(is_first=True)
+
+
+def lines_waiting():
+    """How many lines of this process the disk has refused so far, those that are lost included."""
+    return len(_waiting.lines) + _waiting.lost
+
+
+def _write_waiting(is_first):
+    try:
+        _write(_waiting.content())
+    except OSError as error:
+        if is_first:
+            logger.error("The record cannot be written (%s); its lines wait in memory.", error)
+    else:
+        _waiting.clear()
+
+
+def _write(content):
+    """Put whole lines at the end of the file. Written twice, after half was written once, a line counts once."""
     path = _folder() / "lines"
     while True:
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_SH)  # shared by all writers; the worker waits for them, they never for it
             if _is_still(file, path):
-                os.write(file, line)
+                if os.write(file, content) < len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
                 return
         finally:
             os.close(file)
@@ -150,7 +234,7 @@ def take_in():
     for taken in sorted(_folder().glob("taken-*")):
         with taken.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # whoever was writing into it has written
-            lines = file.read().splitlines()
+            lines = [line for line in file.read().splitlines() if line]
         count += _seal(lines)
         taken.unlink(missing_ok=True)
     return count

@@ -51,7 +51,9 @@ def record(request, book):
 def _asked(request, book):
     """(the rows, what was asked for): of the book, and what its people did outside any book, such as logging in."""
     at_work = get_user_model().objects.filter(book_members__book=book)
-    rows = AuditRow.objects.filter(Q(book=book) | Q(book=None, user__in=at_work)).select_related("user").order_by("-at")
+    of_nobody = Q(kind__in=(AuditRow.Kind.TORN, AuditRow.Kind.GAP))  # what is missing may be anybody's
+    seen = Q(book=book) | Q(book=None, user__in=at_work) | of_nobody
+    rows = AuditRow.objects.filter(seen).select_related("user").order_by("-at")
     asked = {name: request.GET.get(name, "") for name in ("person", "kind", "from", "to")}
     if asked["person"].isdecimal() and len(asked["person"]) < 18:
         rows = rows.filter(user=asked["person"])
@@ -67,7 +69,9 @@ def _asked(request, book):
 
 
 def _who(row):
-    """The login, also of somebody whose login is gone: then its number."""
+    """The login, also of somebody whose login is gone: then its number; "" where lines are missing."""
+    if row.kind in (AuditRow.Kind.TORN, AuditRow.Kind.GAP):
+        return ""
     if row.user_id is None:
         return "nobody logged in"
     try:

@@ -5,7 +5,7 @@ from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 
 from ledger import jobs
-from lendbook import minding
+from lendbook import disk, minding
 
 
 @never_cache
@@ -24,7 +24,7 @@ def readyz(request):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         alive = jobs.is_worker_alive()
-        warnings = [words for words in (minding.sentence(),) if words]
+        warnings = [words for words in (*disk.alarms(), minding.sentence()) if words]
     except DatabaseError:
         return JsonResponse({"ok": False, "database": False}, status=503)
     return JsonResponse({"ok": True, "database": True, "worker": alive, "warnings": warnings})

@@ -43,6 +43,7 @@ class AuditRow(models.Model):
         ENTERED = "entered", "Logged in"
         REFUSED = "refused", "Was refused"
         TORN = "torn", "Unreadable line"
+        GAP = "gap", "Missing lines"
 
     token = models.CharField(max_length=24, unique=True, help_text="Taken in twice, a line counts once.")
     at = models.DateTimeField()

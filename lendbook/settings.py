@@ -68,6 +68,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "lendbook.broken.CommitsMiddleware",
     "lendbook.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -176,6 +177,10 @@ PASSWORD_RESET_TIMEOUT = 48 * 3600  # how long a link lives by which a person se
 SECOND_FACTOR_COMPULSORY = PROD  # for owners and superusers
 # A session of somebody who works in a book ends after so many minutes without a request.
 IDLE_MINUTES = env.int("LENDBOOK_IDLE_MINUTES", 60)
+SESSION_ENGINE = "lendbook.sessions"
+# Below either of them every page of the office warns of a disk that fills up; 0 switches one off.
+DISK_WARN_PERCENT = env.float("LENDBOOK_DISK_WARN_PERCENT", 5)
+DISK_WARN_MB = env.float("LENDBOOK_DISK_WARN_MB", 500)
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/"
 

@@ -188,6 +188,7 @@ class LendbookAdminSite(admin.AdminSite):
         """What the frame needs on every page; lists of apps and models are made only where a page shows them."""
         from ledger import access
         from ledger.models import Role
+        from lendbook import disk
 
         inside = self.has_permission(request)
         book = request.book if inside else None
@@ -202,6 +203,7 @@ class LendbookAdminSite(admin.AdminSite):
             "book": book,
             "books": access.books_for(request.user) if inside else [],
             "today": book.today() if book else None,
+            "alarms": disk.alarms() if inside else [],
             "role_word": Role(access.role_in(request.user, book)).label if book else "",
             "places": navigation(request) if inside else [],
             "new_entry": address("admin:ledger_ledgerentry_add", book)

@@ -5,7 +5,7 @@ from django.contrib.auth.views import PasswordResetConfirmView
 from django.urls import include, path, reverse_lazy
 
 from ledger.tokens import staff_tokens
-from lendbook import audit_views, checked, desk, front, genuine, health, home, search, second_factor, setup
+from lendbook import audit_views, broken, checked, desk, front, genuine, health, home, search, second_factor, setup
 from lendbook.backups import pages as backups
 from trackers.portal.views.app import manifest
 from trackers.portal.views.password import PasswordLink
@@ -53,3 +53,4 @@ urlpatterns = [
 ]
 
 handler404 = front.no_such_page
+handler500 = broken.something_broke

@@ -56,7 +56,7 @@ def open_many(book, openings, *, user=None, adjust=False, reason="Opened"):
         ]
         if changes:
             posting.post_changes(book, changes, user=user, adjust=adjust)
-    transaction.on_commit(lambda: store.settle(*trackers))
+    transaction.on_commit(lambda: store.settle(*trackers), robust=True)
     return trackers
 
 

@@ -219,7 +219,7 @@ class PaymentImporter(Importer):
             services.apply(changes, files, user=self.user, reason=reason, adjust=self.adjust or adjust)
         for one in files:
             self.written[one.tracker.pk] = store.waiting_path(one.tracker, one.sha256).read_bytes()
-        transaction.on_commit(lambda: store.settle(*(change.tracker for change in changes)))
+        transaction.on_commit(lambda: store.settle(*(change.tracker for change in changes)), robust=True)
         return changes
 
     def said(self):

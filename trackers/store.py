@@ -110,16 +110,26 @@ def naming():
     return _flock("names", fcntl.LOCK_EX)
 
 
+def _lock_file(path):
+    """A descriptor of the lock's file, which on a disk that takes nothing more is there from before."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            return os.open(path, os.O_RDONLY)
+        raise error
+
+
 @contextlib.contextmanager
 def _flock(name, kind):
     locks = Path(settings.DATA_DIR, "locks")
     try:
         locks.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _lock_file(locks / f"{name}.lock")
     except OSError as error:
         raise StoreError(
-            f"Nothing was saved: the lock in {locks} cannot be had ({error.strerror}). See that the disk has room and "
-            "Lendbook may write there, and try again."
+            f"The lock in {locks} cannot be had ({error.strerror}), so no workbook is read or written. See that the "
+            "disk has room and Lendbook may write there, and try again."
         ) from error
     try:
         fcntl.flock(descriptor, kind)
@@ -277,6 +287,8 @@ def settle(*trackers):
             _sync_folder(folder())
     except OSError as error:
         logger.error("A workbook waits to be moved to its place (%s); the next access or sweep will try again.", error)
+    except Exception:
+        logger.exception("A workbook waits to be moved to its place; the next access or sweep will try again.")
     for tracker in moved:
         keep_version(tracker)
 

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ledger import daybook, followers
+from ledger import commits, daybook, followers
 from ledger.models import AccountTransfer, LedgerEntry, PaymentMode
 from ledger.services import adjusting
 from ledger.services.adjusting import first_open, open_date
@@ -317,4 +317,5 @@ def save(row, user, reason="", *, fields=None):
     row._history_user = user
     row._change_reason = reason[:100] or None
     row.save(update_fields=fields)
+    commits.note()
     return row

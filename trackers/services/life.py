@@ -39,7 +39,7 @@ def empty(tracker, *, user=None):
     change.days = [posting.DayChange(tracker, day, dict(values), {}) for day, values in sorted(days.items())]
     with written([change]) as files:
         apply([change], files, user=user, reason="Emptied", adjust=True)
-    transaction.on_commit(lambda: store.settle(change.tracker))
+    transaction.on_commit(lambda: store.settle(change.tracker), robust=True)
 
 
 def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, **parameters):

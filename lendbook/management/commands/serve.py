@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from ledger import daybook
 from ledger.models import Book
-from lendbook import minding, processes, schedules, setup
+from lendbook import audit, minding, processes, schedules, setup
 from lendbook.management.commands import load_demo
 from trackers import store
 
@@ -125,6 +125,7 @@ def serve_pages(listener):
                 "graceful_timeout": 5,
                 "loglevel": "warning",
                 "proc_name": f"lendbook-{settings.INSTANCE}",
+                "worker_exit": lambda server, worker: audit.write_waiting(),
                 "control_socket_disable": True,  # it would lie in the home folder, shared by every gunicorn there
             }
             if os.path.isdir("/dev/shm"):  # nosec B108  (gunicorn makes a file of its own there)

@@ -1,0 +1,52 @@
+"""A disk that is full or may not be written to: how it shows, and what may be left undone because of it.
+
+What is nobody's work (that a day was looked at, when a session was last seen) is left out while the disk refuses; pages
+go on without it.
+"""
+
+import contextlib
+import errno
+import logging
+import sqlite3
+from collections.abc import Iterator
+
+from django.db import DatabaseError, InternalError, OperationalError, transaction
+
+logger = logging.getLogger(__name__)
+
+# What a database answers that cannot write now: full, read-only (PostgreSQL: InternalError), locked, or gone.
+CANNOT_WRITE = (OperationalError, InternalError)
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
+_SQLITE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_POSTGRESQL_FULL = {"53100", "25006", "58030"}  # disk_full, read_only_sql_transaction, io_error
+
+
+@contextlib.contextmanager
+def spared(what: str) -> Iterator[None]:
+    """Let the block's write be left out where the database cannot write now; `what` is for the log.
+
+    The block is a transaction of its own.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except CANNOT_WRITE as error:
+        logger.warning("%s was left out, since the database cannot write now (%s).", what, error)
+
+
+def is_at_fault(error: BaseException | None) -> bool:
+    """Whether an exception, or what caused it, says that the disk is full or may not be written to."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        if isinstance(error, DatabaseError) and "disk is full" in str(error):
+            return True
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in _SQLITE_FULL:
+            return True
+        if getattr(error, "sqlstate", None) in _POSTGRESQL_FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
