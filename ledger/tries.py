@@ -11,7 +11,7 @@ import time
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from ledger import clock
@@ -75,11 +75,24 @@ def forget(kind, name):
         Tries.objects.filter(key=_key(kind, name)).delete()
 
 
+def forget_all(kind, first):
+    """Forget the tries of every name of a kind that begins with `first`; returns how many counters there were."""
+    own = f"{kind}:{_hashed(first)}"
+    for key in [key for key in _in_memory if key == own or key.startswith(f"{own}:")]:
+        _in_memory.pop(key, None)
+    return Tries.objects.filter(Q(key=own) | Q(key__startswith=f"{own}:")).delete()[0]
+
+
 def sweep():
     """Delete what is over."""
     Tries.objects.filter(until__lt=timezone.now()).delete()
 
 
 def _key(kind, name):
-    """Names of people and addresses do not stand there in clear."""
-    return f"{kind}:{hashlib.sha256(str(name).encode()).hexdigest()[:32]}"
+    """Names of people and addresses do not stand there in clear; a name may have parts."""
+    parts = name if isinstance(name, tuple) else (name,)
+    return ":".join((kind, *map(_hashed, parts)))
+
+
+def _hashed(part):
+    return hashlib.sha256(str(part).encode()).hexdigest()[:24]

@@ -31,7 +31,7 @@ from django.utils.dateparse import parse_datetime
 from ledger import clock
 from ledger.faults import Found
 from ledger.models import Book
-from lendbook.login import address_of
+from lendbook.addresses import address_of
 from lendbook.models import AuditRow, AuditSeal
 
 KEPT = timedelta(days=366)

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from ledger import tries
-from lendbook.login import address_of
+from lendbook.addresses import address_of, counted_as
 from trackers import receipts
 
 LOOKS, PER_SECONDS = 60, 600
@@ -31,4 +31,4 @@ def genuine(request, token):
 
 
 def _may_look(request):
-    return tries.take("genuine", address_of(request), LOOKS, PER_SECONDS)
+    return tries.take("genuine", counted_as(address_of(request)), LOOKS, PER_SECONDS)

@@ -1,5 +1,8 @@
-"""Logging in, throttled: too many wrong passwords for one login or from one address must wait.
+"""Logging in, throttled: too many wrong passwords must wait, and nobody can make somebody else wait from afar.
 
+Wrong passwords count per login and address, so that a stranger's tries are the stranger's. A device from which the login
+came in before has a count of its own, which nobody else can use up. For all others together there is a ceiling per
+login, so that a thousand addresses do not have a thousand times the tries.
 A try is counted before the password is looked at, where all web processes see it and a restart forgets nothing.
 """
 
@@ -15,36 +18,62 @@ from django.utils import timezone
 
 from ledger import access, tries
 from ledger.disk import spared
+from lendbook import devices
+from lendbook.addresses import address_of, counted_as
+from lendbook.models import SecondFactor
 
 WAIT_SECONDS = 15 * 60
 TRIES_PER_LOGIN, TRIES_PER_ADDRESS = 10, 100
+TRIES_OF_STRANGERS = 50  # for one login, from all addresses together
 ASKS_PER_ADDRESS = 20
+LOGIN, DEVICE, STRANGERS, ADDRESS, ASKS = "login", "device", "strangers", "address", "asks"  # kinds of counters
 
 
-def address_of(request):
-    """Where a request comes from: behind a proxy that speaks TLS for us, what the proxy itself saw."""
-    seen = request.META.get("HTTP_X_FORWARDED_FOR", "") if request.is_secure() else ""
-    return seen.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+def _own_counter(login, request):
+    """(kind, name, limit) of the login's counter on this device, or from this address."""
+    login = login.strip().casefold()
+    device = devices.device_of(request, login)
+    if device:
+        return DEVICE, (login, device), TRIES_PER_LOGIN
+    return LOGIN, (login, _counted(request)), TRIES_PER_LOGIN
 
 
-def _counters(login, request):
-    """(kind, name, limit) of the two counters."""
-    for kind, name, limit in (
-        ("login", login.strip().casefold(), TRIES_PER_LOGIN),
-        ("address", address_of(request) if request else "", TRIES_PER_ADDRESS),
-    ):
-        if name:
-            yield kind, name, limit
+def _shared_counters(login, request):
+    """(kind, name, limit) of what strangers use up together; a known device has no part in it."""
+    if devices.device_of(request, login):
+        return
+    yield STRANGERS, (login.strip().casefold(),), TRIES_OF_STRANGERS
+    address = _counted(request)
+    if address:
+        yield ADDRESS, (address,), TRIES_PER_ADDRESS
+
+
+def _counted(request):
+    return counted_as(address_of(request)) if request else ""
 
 
 def take_a_try(login, request):
-    """Count a password about to be tried; whether it may be."""
-    return all(tries.take(*counter, WAIT_SECONDS) for counter in _counters(login, request))
+    """Count a password about to be tried; whether it may be. One that may not uses up nothing that others share."""
+    if not tries.take(*_own_counter(login, request), WAIT_SECONDS):
+        return False
+    return all(tries.take(*counter, WAIT_SECONDS) for counter in _shared_counters(login, request))
+
+
+def clear(login):
+    """Forget every wrong password of a login, wherever it was tried; returns how many counters there were."""
+    login = login.strip().casefold()
+    return sum(tries.forget_all(kind, login) for kind in (LOGIN, DEVICE, STRANGERS))
+
+
+def clear_address(address):
+    """Forget what was tried and asked for from an address, whichever logins it was."""
+    name = counted_as(address)
+    return sum(tries.forget_all(kind, name) for kind in (ADDRESS, ASKS))
 
 
 def may_ask(request):
     """Whether this address may ask for a new password once more; it is counted."""
-    return tries.take("asks", address_of(request), ASKS_PER_ADDRESS, WAIT_SECONDS)
+    return tries.take(ASKS, (_counted(request),), ASKS_PER_ADDRESS, WAIT_SECONDS)
 
 
 def note_log_in(sender, user, **kwargs):
@@ -61,11 +90,16 @@ def connect():
 
 @receiver(user_logged_in)
 def forget_tries(sender, request, user, **kwargs):
-    """The right password clears the login's count; the address keeps what others there tried."""
-    login, *address = _counters(user.get_username(), request)
-    tries.forget(*login[:2])
-    for kind, name, _ in address:
-        tries.give_back(kind, name)
+    """The right password clears the count of who typed it; what strangers tried stays. Who came all the way in has made
+    his device known; where a second factor is set up, that is still to come (second_factor).
+    """
+    name = user.get_username()
+    kind, own, _ = _own_counter(name, request)
+    tries.forget(kind, own)
+    for kind, shared, _ in _shared_counters(name, request):
+        tries.give_back(kind, shared)
+    if not SecondFactor.objects.filter(user=user).exists():
+        devices.came_in(request, name)
 
 
 class IdleMiddleware:
@@ -92,7 +126,8 @@ class LoginForm(AuthenticationForm):
     error_messages = {
         **AuthenticationForm.error_messages,
         "invalid_login": "This name and password do not go together. Mind capital letters.",
-        "throttled": "Too many wrong passwords. Wait a quarter of an hour, or ask the book's owner for a new one.",
+        "throttled": "Too many wrong passwords. Wait a quarter of an hour, or have whoever looks after the machine run: "
+        "manage.py clear_wrong_passwords, with your login.",
     }
 
     def confirm_login_allowed(self, user):

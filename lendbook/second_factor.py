@@ -27,10 +27,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from ledger import access, clock
+from ledger import access, clock, tries
 from ledger.exports import attachment
 from ledger.models import Role
-from lendbook import audit
+from lendbook import audit, devices
 from lendbook.front import safe_next
 from lendbook.models import SecondFactor
 
@@ -40,7 +40,7 @@ WRONG_CODES, WAIT = 8, timedelta(minutes=15)
 PASSED, PLANNED = "second_factor", "second_factor_planned"  # keys of the session
 WRONG = "This code is wrong, used or too old. Codes change every 30 seconds; mind the phone's clock."
 WAITING = "Too many wrong codes. Wait a quarter of an hour."
-_SALT = "lendbook.second_factor"
+_SALT, CODE = "lendbook.second_factor", "code"
 
 
 # ------------------------------------------------------------------------------------------------ codes
@@ -108,23 +108,41 @@ def activate(user, secret, code):
 
 
 @transaction.atomic
-def refusal(user, code):
-    """Take a code: "" where it is right and new, else why it is refused. A recovery code is used up."""
+def refusal(user, code, device=""):
+    """Take a code: "" where it is right and new, else why it is refused. A recovery code is used up.
+
+    A `device` from which the person came all the way in before (devices.device_of) has a count of wrong codes of its
+    own: whoever knows the password cannot use up his.
+    """
     factor = SecondFactor.objects.select_for_update().filter(user=user).first()
     if factor is None:
         return WRONG
     _mind_the_clock(factor)
     if factor.wrong_at and factor.wrong_at < timezone.now() - WAIT:
         factor.wrong_codes = 0
-    if factor.wrong_codes >= WRONG_CODES:
-        return WAITING
-    if _take(factor, _typed(code)):
-        factor.wrong_codes = 0
+    own = user.get_username().casefold(), device
+    if device:
+        may_try = tries.take(CODE, own, WRONG_CODES, WAIT.total_seconds())
     else:
+        may_try = factor.wrong_codes < WRONG_CODES
+    if not may_try:
+        return WAITING
+    is_right = _take(factor, _typed(code))
+    if is_right and device:
+        tries.forget(CODE, own)
+    elif is_right:
+        factor.wrong_codes = 0
+    elif not device:
         factor.wrong_codes += 1
         factor.wrong_at = timezone.now()
     factor.save()
-    return WRONG if factor.wrong_codes else ""
+    return "" if is_right else WRONG
+
+
+def clear(user):
+    """Forget the person's wrong codes, wherever they were typed."""
+    SecondFactor.objects.filter(user=user).update(wrong_codes=0)
+    tries.forget_all(CODE, user.get_username().casefold())
 
 
 def _mind_the_clock(factor):
@@ -168,9 +186,14 @@ def must_pass(request):
     return "second_factor_set_up" if is_compulsory(user) else ""
 
 
+def _device(request):
+    return devices.device_of(request, request.user.get_username())
+
+
 def _has_passed(request):
     request.session.cycle_key()
     request.session[PASSED] = SecondFactor.objects.get(user=request.user).made_at.isoformat()
+    devices.came_in(request, request.user.get_username())
 
 
 class SecondFactorMiddleware:
@@ -213,7 +236,7 @@ def ask(request):
         return redirect("front")
     error = ""
     if request.method == "POST":
-        error = refusal(request.user, request.POST.get("code", ""))
+        error = refusal(request.user, request.POST.get("code", ""), _device(request))
         if not error:
             _has_passed(request)
             return redirect(safe_next(request) or "front")
@@ -261,7 +284,7 @@ def _planned(request):
 def _change(request):
     error = ""
     if request.method == "POST":
-        error = refusal(request.user, request.POST.get("code", ""))
+        error = refusal(request.user, request.POST.get("code", ""), _device(request))
         wants_off = "off" in request.POST
         if not error and not wants_off:
             audit.note(request.user, "second_factor:new_codes")

@@ -8,6 +8,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from lendbook import instance
+from lendbook.addresses import fault_of
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,6 +29,12 @@ WEB_THREADS = 4
 _own_hosts = [] if PROD else ["127.0.0.1", "localhost", "[::1]", BIND]
 ALLOWED_HOSTS = [host.strip() for host in env.list("ALLOWED_HOSTS", default=_own_hosts)]
 CSRF_TRUSTED_ORIGINS = [origin.strip() for origin in env.list("CSRF_TRUSTED_ORIGINS", default=[])]
+# Addresses or networks of proxies whose X-Forwarded-For is believed, when they are the ones who call.
+TRUSTED_PROXIES = [name.strip() for name in env.list("LENDBOOK_TRUSTED_PROXIES", default=[]) if name.strip()]
+if _no_address := fault_of(TRUSTED_PROXIES):
+    raise ImproperlyConfigured(
+        f"LENDBOOK_TRUSTED_PROXIES names '{_no_address}', which is no address; give e.g. 127.0.0.1 or 172.16.0.0/12."
+    )
 PUBLIC_URL = env.str("LENDBOOK_PUBLIC_URL", "").rstrip("/")
 # Where a second copy of every backup goes, e.g. a USB disk.
 BACKUP_SECOND = env.str("LENDBOOK_BACKUP_SECOND", "")
@@ -77,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lendbook.devices.DeviceMiddleware",
     "lendbook.login.IdleMiddleware",
     "lendbook.audit.AuditMiddleware",
     "lendbook.second_factor.SecondFactorMiddleware",
@@ -213,6 +221,7 @@ SESSION_COOKIE_NAME = f"lendbook_{INSTANCE}_session"
 CSRF_COOKIE_NAME = f"lendbook_{INSTANCE}_csrf"
 LANGUAGE_COOKIE_NAME = f"lendbook_{INSTANCE}_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+DEVICE_COOKIE_NAME = f"lendbook_{INSTANCE}_device"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
@@ -224,7 +233,9 @@ if PROD:
     _tls = env.bool("LENDBOOK_TLS", True)
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _tls
     SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _tls else 0
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _tls
+    # Both bind every other name of the domain to TLS for a year, and preload for ever: only who chose them has them.
+    SECURE_HSTS_PRELOAD = _tls and env.bool("LENDBOOK_HSTS_PRELOAD", False)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = _tls and (SECURE_HSTS_PRELOAD or env.bool("LENDBOOK_HSTS_SUBDOMAINS", False))
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _tls else None
 
 CONTENT_SECURITY_POLICY = {
@@ -240,7 +251,8 @@ CONTENT_SECURITY_POLICY = {
 
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 SIMPLE_HISTORY_REVERT_DISABLED = True
-SILENCED_SYSTEM_CHECKS = []
+# Django would have HSTS reach all subdomains and browsers' own lists; that is the domain's owner to choose.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 LOGGING = {
     "version": 1,

@@ -23,6 +23,10 @@ PROCESSES = 4
 TOLD = {b"do not go together": "looked at", b"Wait a quarter": "must wait"}
 
 
+def key(kind, *parts):
+    return tries._key(kind, parts)
+
+
 def in_processes(work):
     """What `work()` gave in each of PROCESSES forked processes that began together, counted; it gives words."""
     connections.close_all()
@@ -106,4 +110,7 @@ def test_the_right_password_takes_back_its_own_count_only(client):
     for name in ("ravi", "ravi", "kumar"):
         client.post("/login/", {"username": name, "password": "wrong"})
     client.post("/login/", {"username": "ravi", "password": world.PASSWORD})
-    assert sorted(Tries.objects.values_list("count", flat=True)) == [1, 3]
+    assert sorted(Tries.objects.values_list("key", "count")) == sorted(
+        [(key("login", "kumar", "127.0.0.1"), 1), (key("strangers", "kumar"), 1), (key("strangers", "ravi"), 2),
+         (key("address", "127.0.0.1"), 3)]
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from ledger import daybook
 from ledger.models import Book
-from lendbook import audit, minding, processes, schedules, setup
+from lendbook import audit, holding, minding, processes, schedules, setup
 from lendbook.management.commands import load_demo
 from trackers import store
 
@@ -38,6 +38,11 @@ class Command(BaseCommand):
         if end_with_parent:
             processes.end_with_parent(os.getppid())
             signal.signal(signal.SIGTERM, signal.default_int_handler)
+        programs = {"web": [holding.WEB], "worker": [holding.WORKER]}.get(only, [holding.WEB, holding.WORKER])
+        try:
+            holding.hold(programs, "" if only == "worker" else public_address(bind, port))
+        except holding.Held as held:
+            raise CommandError(str(held)) from None
         children, listener = [], None
         if only != "worker":
             try:
