@@ -6,6 +6,7 @@ refused before a byte of it is written.
 """
 
 import hashlib
+import hmac
 import io
 import json
 import os
@@ -26,6 +27,7 @@ CHUNK = 1024 * 1024
 
 SQLITE, POSTGRESQL = "db.sqlite3", "db.dump"
 KEY = "secret_key"
+OURS, ANOTHERS, UNSEALED = "ours", "another's", "unsealed"
 # Made anew, of no use elsewhere, or somebody's way in: never taken along, and never taken out of an archive.
 LEFT_OUT_FOLDERS = {"backups", "locks", "models", "static"}
 LEFT_OUT_FILES = ("db.sqlite3", "test.sqlite3", "secret_key", "setup_token", "db.dump", MANIFEST, "NOT-FINISHED")
@@ -89,9 +91,13 @@ class Writing:
                     progress(size, entry.file_size)
         self.files[name] = {"sha256": checksum.hexdigest(), "size": size}
 
-    def close(self, about):
-        """Write the manifest, which is `about` and the checksums, and make the file durable. It has no name yet."""
+    def close(self, about, key):
+        """Write the manifest, which is `about`, the checksums and a seal by `key` over both, and make the file durable.
+
+        It has no name yet.
+        """
         manifest = {"format": FORMAT, **about, "files": self.files}
+        manifest["seal"] = {"key": mark_of(key), "hmac": seal_of(manifest, key)}
         self._zip.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
         self._zip.close()
         self._file.flush()
@@ -121,6 +127,19 @@ def sync_folder(path):
 
 
 # ------------------------------------------------------------------------------------------------ reading
+
+
+def mark_of(key):
+    """A mark by which a key (text) is told from another; worth nothing to who has not the key."""
+    return hmac.new(key.encode(), b"lendbook.backups.mark", hashlib.sha256).hexdigest()[:12]
+
+
+def seal_of(manifest, key):
+    """HMAC-SHA-256 (hex) of a manifest but for its seal, which so holds the sha256 of every file, by the instance's key."""
+    told = {name: value for name, value in manifest.items() if name != "seal"}
+    content = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+    own = hmac.new(key.encode(), b"lendbook.backups.seal", hashlib.sha256).digest()
+    return hmac.new(own, content, hashlib.sha256).hexdigest()
 
 
 class Archive:
@@ -153,6 +172,28 @@ class Archive:
     def database(self):
         """The database's name in the archive: SQLITE or POSTGRESQL."""
         return POSTGRESQL if POSTGRESQL in self.files else SQLITE
+
+    def sealed_by(self, keys):
+        """OURS where one of the keys (texts) sealed it, ANOTHERS where none of them did, UNSEALED where nobody did.
+
+        Raises ArchiveError where the seal is of one of the keys, but not of what the manifest says now.
+        """
+        seal = self.manifest.get("seal")
+        if seal is None:
+            return UNSEALED
+        if not isinstance(seal, dict) or not all(isinstance(seal.get(name), str) for name in ("key", "hmac")):
+            raise self._refused("its seal is damaged")
+        for key in keys:
+            if hmac.compare_digest(mark_of(key).encode(), seal["key"].encode()):
+                if hmac.compare_digest(seal_of(self.manifest, key).encode(), seal["hmac"].encode()):
+                    return OURS
+                raise self._refused("it was altered after it was sealed; its seal does not fit")
+        return ANOTHERS
+
+    @property
+    def key_mark(self):
+        """The mark of the key that sealed it, or ""."""
+        return (self.manifest.get("seal") or {}).get("key", "")
 
     @property
     def unpacked_bytes(self):

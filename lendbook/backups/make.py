@@ -230,7 +230,7 @@ def _written(path, scratch, with_keys, progress, *, still):
         with saved.open("rb") as file:
             archive.add(moment.name, file, _stage(progress, 1))
         saved.unlink()
-        archive.close(about)
+        archive.close(about, settings.SECRET_KEY)
         _look_at(archive.part, scratch, _stage(progress, 2))
         archive.finish()
     progress(100, 100)
@@ -276,6 +276,7 @@ def _add_key(archive):
 def _look_at(part, scratch, progress):
     """Open the archive that was written: every checksum, and the database itself."""
     with Archive(part) as archive:
+        archive.sealed_by([settings.SECRET_KEY])
         archive.read_through(progress, but=archive.database)
         saved = scratch / archive.database
         archive.unpack(archive.database, saved)

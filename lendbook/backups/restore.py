@@ -20,7 +20,7 @@ from django.db.migrations.loader import MigrationLoader
 from environ import Env
 
 from lendbook.backups import database
-from lendbook.backups.archive import KEY, POSTGRESQL, Archive, ArchiveError, sync_folder
+from lendbook.backups.archive import KEY, OURS, POSTGRESQL, UNSEALED, Archive, ArchiveError, sync_folder
 
 NOT_FINISHED = "NOT-FINISHED"
 _RESTORING = ".restoring"
@@ -29,7 +29,8 @@ _CHECKED = "checked"
 
 @dataclass
 class Report:
-    """What was restored: the instance's folder, its name and moment, what the checks found (empty: all sound)."""
+    """What was restored: the instance's folder, its name and moment, what the seal proves, what the checks found (empty:
+    all sound)."""
 
     folder: Path
     instance: str
@@ -37,24 +38,27 @@ class Report:
     began_at: str
     taken_at: str
     rows: dict
+    seal: str
     migrated: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
-def restore(archive_path, into, *, database_url="", progress=lambda sentence: None):
+def restore(archive_path, into, *, database_url="", accept_seal=False, progress=lambda sentence: None):
     """Restore an archive under the data folder `into`; `database_url` names an empty PostgreSQL database where it needs one.
 
-    Raises ArchiveError, naming the way out; before the archive was read through, nothing is written at all.
+    An archive that another key sealed is taken with `accept_seal` alone. Raises ArchiveError, naming the way out; before
+    the archive was read through, nothing is written at all.
     """
     with Archive(archive_path) as archive:
         progress("Reading the archive …")
         archive.read_through()
         place = _Place(Path(into).absolute(), archive.manifest["instance"], _sha256(archive_path))
         _check_age(archive)
+        seal = _seal_told(archive, place, accept_seal)
         target = _target(archive, database_url, place.archive)
         report = Report(
             place.instance, archive.manifest["instance"], "postgresql" if target else "sqlite",
-            archive.manifest["began_at"], archive.manifest["taken_at"], archive.manifest.get("rows", {}),
+            archive.manifest["began_at"], archive.manifest["taken_at"], archive.manifest.get("rows", {}), seal,
         )  # fmt: skip
         found = place.found_checked()
         if found is None or place.files.exists():
@@ -93,6 +97,35 @@ def _check_age(archive):
         raise ArchiveError(
             f"{archive.path.name} was made by a newer Lendbook (it knows {newer[0]!r}). Update this one and restore again."
         )
+
+
+def _seal_told(archive, place, accept_seal):
+    """What the archive's seal proves, as a sentence. Raises ArchiveError for another key's without a yes."""
+    by = archive.sealed_by(_keys_at_hand(place))
+    if by == OURS:
+        return "Sealed by this instance: nothing in it was altered since."
+    if by == UNSEALED:
+        return "It bears no seal (an older Lendbook made it, or somebody took it off): nobody proves who made it."
+    mark = f"'{archive.key_mark[:12]}'"
+    if accept_seal:
+        return f"Not sealed by this key: a key marked {mark} sealed it, which is not here; taken because you said so."
+    raise ArchiveError(
+        f"{archive.path.name} is not sealed by this key: one marked {mark} sealed it. Where you have that key, put it at "
+        f"{place.instance / KEY} and restore again, which proves it. Without it nobody proves who made the archive: "
+        "restore it with --yes if you know where it comes from."
+    )
+
+
+def _keys_at_hand(place):
+    """The keys that may have sealed it: this instance's, its neighbour's of the archive's name, and the one waiting there."""
+    keys = [settings.SECRET_KEY]
+    name = place.instance.name
+    if settings.KEY_IS_GIVEN:
+        keys.append(f"{settings.SECRET_KEY.removesuffix(f':{settings.INSTANCE}')}:{name}")
+    for path in (Path(settings.DATA_DIR).parent / name / KEY, place.instance / KEY):
+        with contextlib.suppress(OSError):
+            keys.append(path.read_text().strip())
+    return [key for key in keys if key]
 
 
 def _target(archive, url, archive_sha256):

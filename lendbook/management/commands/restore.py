@@ -29,12 +29,17 @@ class Command(LedgerCommand):
             help="an empty PostgreSQL database, for an archive of one (or DATABASE_URL)",
         )
 
+        parser.add_argument(
+            "--yes", action="store_true", help="take an archive that another instance's key sealed, which is not here"
+        )
+
     def act(self, **options):
         try:
             report = restore(
                 options["archive"],
                 options["into"],
                 database_url=options["database_url"] or Env().str("DATABASE_URL", ""),
+                accept_seal=options["yes"],
                 progress=self.say,
             )
         except ArchiveError as error:
@@ -48,10 +53,12 @@ class Command(LedgerCommand):
                 "began_at": report.began_at,
                 "taken_at": report.taken_at,
                 "rows": report.rows,
+                "seal": report.seal,
                 "migrated": report.migrated,
                 "faults": report.faults,
             },
             f"{report.folder}: the books as they were at {report.taken_at} ({report.database}).",
+            report.seal,
             *([f"Brought forward by {len(report.migrated)} migrations."] if report.migrated else []),
             *report.faults,
             *([] if report.faults else ["Every day, account, workbook, statement and history is sound."]),
