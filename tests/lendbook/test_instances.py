@@ -40,6 +40,7 @@ def shell(data_dir, code, **options):
         ({"SECRET_KEY": "short", "ALLOWED_HOSTS": "books.example.in"}, "default SECRET_KEY"),
         ({}, "set e.g. ALLOWED_HOSTS"),
         ({"ALLOWED_HOSTS": "books.example.in, *"}, "and no *"),
+        ({"LENDBOOK_TRUSTED_PROXIES": "127.0.0.1,proxy.local"}, "names 'proxy.local', which is no address"),
     ],
 )
 def test_prod_refuses_what_is_unsafe_and_says_what_to_set(tmp_path, environment, words):
@@ -53,6 +54,24 @@ def test_prod_with_its_host_names_passes_every_deployment_check(tmp_path):
         tmp_path, "check", "--deploy", "--fail-level", "WARNING", instance="prod", ALLOWED_HOSTS="books.example.in"
     )
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "subdomains", "preload"),
+    [
+        ({}, False, False),
+        ({"LENDBOOK_HSTS_SUBDOMAINS": "True"}, True, False),
+        ({"LENDBOOK_HSTS_PRELOAD": "True"}, True, True),  # no browser takes it without the subdomains
+        ({"LENDBOOK_HSTS_PRELOAD": "True", "LENDBOOK_TLS": "False"}, False, False),
+    ],
+)
+def test_other_names_of_the_domain_are_bound_to_tls_on_choice_alone(tmp_path, environment, subdomains, preload):
+    code = (
+        "from django.conf import settings as s\n"
+        "print(s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD, s.SECURE_HSTS_SECONDS > 0)"
+    )
+    told = shell(tmp_path, code, instance="prod", ALLOWED_HOSTS="books.example.in", **environment).stdout
+    assert told.split() == [str(subdomains), str(preload), str(environment.get("LENDBOOK_TLS") != "False")]
 
 
 def test_an_unknown_instance_is_named(tmp_path):

@@ -89,6 +89,16 @@ def test_starts_answers_and_stops_leaving_nothing_behind(served, tmp_path):
         timeout=300,
     )
     assert (taken.returncode, f"PORT={port + 1}" in taken.stderr) == (1, True)
+    second = subprocess.run(
+        [sys.executable, "manage.py", "serve", "--port", str(free_port())],
+        cwd=ROOT,
+        env={**os.environ, "LENDBOOK_DATA_DIR": str(tmp_path), "LENDBOOK_INSTANCE": "testing"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (second.returncode, f"process {process.pid} on" in second.stderr) == (1, True)
+    assert f"http://127.0.0.1:{port}/" in second.stderr
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=120) == 0
     until = time.monotonic() + 120
