@@ -26,6 +26,8 @@ from ledger.models import (
     Fault,
     Job,
     LedgerEntry,
+    Merge,
+    MergedEntry,
     PaymentModeAccount,
     Role,
     TallyName,
@@ -60,6 +62,8 @@ register(Account, agents_own=lambda user: Q(agent=user))
 register(PaymentModeAccount)
 register(Category, agents_own=_everything)
 register(TallyName)
+register(Merge)
+register(MergedEntry, book="merge__book")
 register(VoucherNumber)
 register(LedgerEntry, agents_own=lambda user: Q(created_by=user) | Q(account__agent=user))
 register(

@@ -74,6 +74,17 @@ def record_changes(book_id, dates):
     transaction.on_commit(lambda: wake_worker(book_id), robust=True)
 
 
+def record_renamed(book_id, dates):
+    """Append days on which entries have another category or subcategory now, and no total or balance moves.
+
+    Closed ones too: what was counted and signed there stays true. Raises Frozen for days that a fault has made read-only.
+    """
+    faults.refuse_days(book_id, dates)
+    DayChange.objects.bulk_create([DayChange(book_id=book_id, date=date) for date in sorted(dates)], batch_size=1000)
+    commits.note()
+    transaction.on_commit(lambda: wake_worker(book_id), robust=True)
+
+
 def _opening_is_closed(book):
     """Whether an opening balance counts in a closed day. Reopening the first day leaves only empty ones before it."""
     if book.closed_through is None:

@@ -9,9 +9,10 @@ from django.http import HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.html import format_html
 
-from ledger import access, daybook, masters, services
+from ledger import access, daybook, masters, merging, services
 from ledger.admin.base import BookAdmin, BookForm
 from ledger.admin.forms import DayField, LineField
+from ledger.admin.merging import MergesCategories
 from ledger.models import Account, Book, Category, PaymentMode, PaymentModeAccount
 from ledger.pages import page
 from lendbook.money import ZERO, rupees
@@ -90,10 +91,10 @@ class CategoryForm(BookForm):
 
 
 @admin.register(Category)
-class CategoryAdmin(MasterAdmin):
+class CategoryAdmin(MergesCategories, MasterAdmin):
     form = CategoryForm
     may_see = (access.READ,)
-    list_display = ("name", "direction", "told_nature", "in_use")
+    list_display = ("name", "direction", "told_nature", "in_use", "merge_link")
     sortable_by = ()
     asked = ("name", "direction", "nature", "is_active")
     change_list_template = "admin/ledger/category_list.html"
@@ -103,6 +104,14 @@ class CategoryAdmin(MasterAdmin):
         if not row.nature_is_guessed:
             return row.get_nature_display()
         return format_html('{} <span class="chip act">Guessed</span>', row.get_nature_display())
+
+    def get_list_display(self, request):
+        """Whoever may not merge sees no link to it."""
+        return self.list_display if self.has_change_permission(request) else self.list_display[:-1]
+
+    @admin.display(description="")
+    def merge_link(self, row):
+        return format_html('<a href="{}">Merge</a>', reverse("admin:ledger_category_merge", args=[row.pk]))
 
     def get_urls(self):
         told = path("natures-told/", self.admin_site.admin_view(self.natures_told), name="ledger_category_natures_told")
@@ -120,7 +129,11 @@ class CategoryAdmin(MasterAdmin):
     def changelist_view(self, request, extra_context=None):
         book = self.book_of(request)
         guessed = access.visible(Category, request.user, book).filter(nature_is_guessed=True).count() if book else 0
-        more = {"guessed": guessed, "may_change": self.has_change_permission(request)}
+        more = {
+            "guessed": guessed,
+            "merges": merging.merges_of(book) if book else (),
+            "may_change": self.has_change_permission(request),
+        }
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
     def save_row(self, request, row, form, change):

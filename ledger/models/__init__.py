@@ -34,6 +34,7 @@ from ledger.models.days import (
     DayCloseCount,
     DaySeen,
 )
+from ledger.models.merges import Merge, MergedEntry
 from ledger.models.movements import AccountTransfer, LedgerEntry, Movement, VoucherKind, VoucherNumber
 from ledger.models.running import Fault, Heartbeat, Job, Tries
 from ledger.natures import Nature
@@ -57,6 +58,8 @@ __all__ = [
     "Heartbeat",
     "Job",
     "LedgerEntry",
+    "Merge",
+    "MergedEntry",
     "Movement",
     "Nature",
     "PaymentMode",

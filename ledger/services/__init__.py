@@ -7,7 +7,7 @@ whose message names the thing and the way out; ClosedDay where an adjustment on 
 
 from ledger.services.adjusting import first_open
 from ledger.services.books import account_for_mode, open_book, set_member
-from ledger.services.bulk import NewEntry, post_entries, undo_entries
+from ledger.services.bulk import NewEntry, post_entries, rename_entries, undo_entries
 from ledger.services.checks import check, clean_text
 from ledger.services.movements import (
     EditedMeanwhile,
@@ -34,6 +34,7 @@ __all__ = [
     "open_book",
     "post_entries",
     "post_entry",
+    "rename_entries",
     "restore",
     "reverse",
     "save",

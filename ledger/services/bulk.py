@@ -123,5 +123,25 @@ def _mark_all(entries, name, user, reason):
         followers.tell(batch, user)
 
 
+def rename_entries(entries, places, *, user=None, reason=""):
+    """Give locked entries of one book another name: `places` {"category": Category, perhaps "subcategory": text}.
+
+    Of one direction and nature, so that no figure moves: closed days take part (daybook.record_renamed). In the caller's
+    transaction, which holds the book alone.
+    """
+    for batch in _batches(entries):
+        for entry in batch:
+            entry.category, entry.subcategory = places["category"], places.get("subcategory", entry.subcategory)
+            entry.version += 1
+        LedgerEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(**places, version=F("version") + 1)
+        LedgerEntry.history.bulk_history_create(
+            batch, update=True, default_user=user, default_change_reason=reason[:100]
+        )
+        followers.tell(batch, user)
+    if entries:
+        standing = {entry.date for entry in entries if entry.deleted_at is None}
+        daybook.record_renamed(entries[0].book_id, standing)
+
+
 def _batches(items, size=1000):
     return (items[start : start + size] for start in range(0, len(items), size))

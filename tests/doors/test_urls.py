@@ -53,7 +53,9 @@ sxoz -:: admin:ledger_ledgerentry_import
 cd cd:: portal:account
 ncd *:: admin:logout
 oz oz:: trackers:settings trackers:template admin:ledger_account_add admin:ledger_category_add admin:ledger_book_add
-oz oz:: admin:ledger_bookmember_add admin:ledger_bookmember_delete
+oz oz:: admin:ledger_bookmember_add admin:ledger_bookmember_delete admin:ledger_category_merge
+- oz:: admin:ledger_category_natures_told
+- -:: admin:ledger_category_undo_merge
 soz -:: ledger:imports ledger:new_import ledger:import_template ledger:import ledger:choose_columns
 soz -:: ledger:rejected_rows ledger:job ledger:job_progress
 - cd:: portal:language

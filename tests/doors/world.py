@@ -165,6 +165,7 @@ ROWS = (
     (r"expenses:rule", "rule"),
     (r"ledger_ledgerentry", "ledgerentry"),
     (r"ledger_accounttransfer", "accounttransfer"),
+    (r"ledger_category_merge", "category"),
     (r"", "job"),
 )
 
