@@ -146,15 +146,16 @@ def _openings(found: Found, left_out: dict[int, str]) -> int | None:
     known = {text: _carries_balance(text) for text in set(narrations)}
     if not any(known.values()):
         return None
-    opening = None
+    opening, balances = None, column(found, "balance")
+    sides = [column(found, role) for role in ("debit", "credit", "amount") if role in found.columns]
     for at in places:
         if not known[narrations[at]]:
             continue
-        amounts = _amounts_of(found, at)
-        if amounts is None or (amounts and not (at in ends and amounts == {_balance_of(found, at)})):
+        amounts, balance = _amounts_of([cells[at] for cells in sides]), _balance_of(balances[at])
+        if amounts is None or (amounts and not (at in ends and amounts == {balance})):
             continue
         reason = f"'{narrations[at][:60]}' is a balance carried forward, no payment" if amounts else ""
-        if at == places[0] and not any(any(row) for row in found.body[:at]) and _balance_of(found, at) is not None:
+        if at == places[0] and balance is not None and not any(any(row) for row in found.body[:at]):
             opening = at
         left_out[at] = reason
     return opening
@@ -165,17 +166,16 @@ def _carries_balance(text: str) -> bool:
     return bool(words) and bool(_TELLING.search(words)) and set(words.split()) <= _BALANCE_WORDS
 
 
-def _amounts_of(found: Found, at: int) -> set[int] | None:
+def _amounts_of(texts: list[str]) -> set[int] | None:
     """The amounts of a line other than zero, in paise without their signs; None where one cannot be read."""
     try:
-        read = [read_amount(column(found, role)[at]) for role in ("debit", "credit", "amount") if role in found.columns]
+        read = [read_amount(text) for text in texts]
     except ValueError:
         return None
     return {abs(amount) for amount in read if amount}
 
 
-def _balance_of(found: Found, at: int) -> int | None:
-    text = column(found, "balance")[at]
+def _balance_of(text: str) -> int | None:
     try:
         balance = None if text in BLANK else read_amount(text)
     except ValueError:
