@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from import_export import fields, resources, widgets
 
 from ledger.dates import check_date, parse_date
-from ledger.imports.importing import text_of
+from ledger.imports.importing import refuse_seen, text_of
 from ledger.imports.tables import day_of
 from ledger.models import Direction, LedgerEntry
 from ledger.payment_modes import CASH, find_mode, unknown_mode
@@ -59,6 +59,7 @@ class DateWidget(widgets.Widget):
     """ISO or day first in, or the number by which a workbook counts days; a date out (ISO in a CSV)."""
 
     def clean(self, value, row=None, **kwargs):
+        refuse_seen(value, "a date")
         if isinstance(value, Decimal):
             value = day_of(value)
         if isinstance(value, date):
@@ -73,6 +74,9 @@ class MoneyWidget(widgets.Widget):
     """Rupees: any grouping in, a Decimal of two places out. Never by way of a float."""
 
     def clean(self, value, row=None, **kwargs):
+        refuse_seen(value, "an amount")
+        if isinstance(value, date):
+            raise ValidationError(f"'{value.isoformat()}' is a date, not an amount.")
         return parse_money(text_of(value))
 
     def render(self, value, obj=None, **kwargs):

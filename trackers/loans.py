@@ -17,7 +17,17 @@ from django.urls import reverse
 
 from ledger import services as ledger
 from ledger.daybook import ClosedDay
-from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer, shown, text_of
+from ledger.imports.importing import (
+    DUPLICATE,
+    NEW,
+    REJECTED,
+    Checked,
+    Column,
+    Importer,
+    refuse_seen,
+    shown,
+    text_of,
+)
 from ledger.imports.tables import Unreadable
 from ledger.models import BookMember, Job, Role
 from ledger.resources import DateWidget, MoneyWidget
@@ -362,6 +372,7 @@ def _digits(phone):
 
 
 def _days(cell):
+    refuse_seen(cell, "a number of days")
     text = re.sub(r"\s*\(?days?\)?$", "", text_of(cell), flags=re.IGNORECASE)
     if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= MAX_DAY):
         raise ValidationError(f"'{text[:40]}' is not a number of days.")

@@ -1,21 +1,22 @@
 """Excel files, and what banks save under an Excel name: real .xlsx and .xls, or HTML tables.
 
-Sizes are measured before a workbook is opened: 200 kB can unpack to 200 MB, and one far cell to millions.
+An .xlsx is read as a stream, within limits: 200 kB can unpack to 200 MB, and one far cell to millions.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
+from collections.abc import Iterator
+from decimal import Decimal
 
 import lxml.html
-from python_calamine import CalamineError, CalamineWorkbook
 
 from expenses.statements import xls
 from expenses.statements.errors import StatementError
 from expenses.statements.table import MAX_COLUMNS, MAX_ROWS, Table, too_many_columns, too_many_rows
 from expenses.statements.xls import cell_text
+from ledger.xlsx import rows as xlsx
+from ledger.xlsx.formats import PERCENTAGE, POWER, ROUNDED, TIME
 
 MAX_UNPACKED_BYTES = 150 * 1024 * 1024
 MAX_PARTS = 1_000
@@ -24,7 +25,9 @@ MAX_TEXT = 100_000_000
 MAX_SHEETS = 20
 
 
-def _far() -> StatementError:
+def _far(column: int = 0) -> StatementError:
+    if MAX_COLUMNS < column <= 4 * MAX_COLUMNS:
+        return too_many_columns(1, column)
     return StatementError(
         "The workbook's cells reach too far. Copy the statement into a new workbook, or export it as CSV."
     )
@@ -36,17 +39,64 @@ def _large() -> StatementError:
 
 def open_xlsx(content: bytes) -> list[Table]:
     """Every sheet of an .xlsx as text cells; formulas count with the value that the file holds for them."""
-    _measure(content)
+    limits = xlsx.Limits(MAX_UNPACKED_BYTES, MAX_PARTS, MAX_TEXT, 5 * MAX_ROWS, MAX_COLUMNS)
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        sheets = [workbook.get_sheet_by_name(name) for name in workbook.sheet_names[:MAX_SHEETS]]
-        return [_table(one.name, one.height, one.width, _rows(one), "xlsx") for one in sheets]
-    except CalamineError as error:
-        raise _damaged(error) from None
-    except BaseException as error:  # calamine's panic is no Exception, and cannot be imported
-        if type(error).__name__ != "PanicException":
-            raise
-        raise _damaged(error) from None
+        book = xlsx.Workbook(content, limits)
+        return [_sheet(name, book.rows(name)) for name in list(book.sheets)[:MAX_SHEETS]]
+    except xlsx.TooFar as error:
+        raise _far(error.column) from None
+    except xlsx.Unopened as error:
+        raise _unopened(error) from None
+
+
+def _sheet(name: str, found: Iterator[tuple[int, list[xlsx.Cell]]]) -> Table:
+    """The rows of a sheet as a rectangle, blank rows included, so that a row's place is its line."""
+    rows: list[list[str]] = []
+    width = 0
+    for line, cells in found:
+        if line > MAX_ROWS:
+            raise too_many_rows()
+        rows += [[] for _ in range(line - 1 - len(rows))]
+        rows.append([_text(cell) for cell in cells])
+        width = max(width, len(cells))
+        if width * line > MAX_CELLS:
+            raise _far()
+    for row in rows:
+        row += [""] * (width - len(row))
+    return _table(name, len(rows), width, rows, "xlsx")
+
+
+def _text(cell: xlsx.Cell) -> str:
+    """A cell as the text a delimited export would hold.
+
+    A number of a bank's own file counts whatever its format rounds or how it writes it; one that shows as something
+    else altogether becomes a text that is no amount, so that its row is rejected and says why.
+    """
+    if isinstance(cell, xlsx.Unusable):
+        return "" if isinstance(cell, xlsx.Uncalculated) else cell
+    if isinstance(cell, xlsx.Seen):
+        number, sight = f"{cell.normalize():f}", cell.sight
+        if sight.kind in (ROUNDED, POWER):
+            return number
+        if sight.kind in (PERCENTAGE, TIME):
+            return sight.text
+        return f"'{sight.text}' shown for {number}"
+    if isinstance(cell, Decimal):
+        return f"{cell.normalize():f}" if cell else "0"
+    return cell_text(cell)
+
+
+def _unopened(error: xlsx.Unopened) -> StatementError:
+    if error.kind in (xlsx.LARGE, xlsx.TEXTS):
+        return _large()
+    if error.kind == xlsx.LOCKED:
+        return _locked()
+    if error.kind == xlsx.NO_WORKBOOK:
+        return StatementError("This is a zip file, not an Excel workbook. Unpack it and upload the statement inside.")
+    return StatementError(
+        f"The workbook is damaged ({error.detail or 'it holds a document type'}). Download it again, or choose the bank's "
+        "CSV export."
+    )
 
 
 # A workbook's first record (BOF of BIFF8 or BIFF5), perhaps WRITEPROT, then FILEPASS: all after it is encrypted.
@@ -81,82 +131,12 @@ def _damaged(error: BaseException) -> StatementError:
     )
 
 
-def _rows(sheet) -> list[list[str]]:
-    return [[cell_text(cell) for cell in row] for row in sheet.iter_rows()] if sheet.height <= MAX_ROWS else []
-
-
 def _table(name: str, height: int, width: int, rows: list[list[str]], kind: str) -> Table:
     if height > MAX_ROWS:
         raise too_many_rows()
     if width > MAX_COLUMNS:
         raise too_many_columns(1, width)
     return Table(name, rows, list(range(1, len(rows) + 1)), kind)
-
-
-def _measure(content: bytes) -> None:
-    """Refuse what would not fit in memory, by the parts' sizes, the farthest cell, and the shared texts' use."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
-                raise _large()
-            if any(part.flag_bits & 1 for part in parts):
-                raise _locked()
-            names = [part.filename for part in parts]
-            if not any(name.lower() == "xl/workbook.xml" for name in names):
-                raise StatementError(
-                    "This is a zip file, not an Excel workbook. Unpack it and upload the statement inside."
-                )
-            shared = [name for name in names if name.lower().endswith("sharedstrings.xml")]
-            texts = [len(text) for name in shared for text in re.split(rb"<(?:\w+:)?si\b", archive.read(name))[1:]]
-            for name in names:
-                if name not in shared:
-                    _measure_part(archive, name, texts)
-    except StatementError:
-        raise
-    except Exception as error:  # a damaged archive raises nearly anything in zipfile and zlib
-        raise StatementError(
-            f"The workbook is damaged ({str(error)[:80]}). Download it again, or choose the bank's CSV export."
-        ) from None
-
-
-_PLACE = re.compile(rb"""<(?:\w+:)?(?:c|row)\s[^>]*?\br\s*=\s*["']([A-Za-z]*)(\d+)["']""")
-_SHARED = re.compile(rb"""\bt\s*=\s*["']s["'][^>]*>\s*<(?:\w+:)?v>(\d+)""")
-_CHUNK = 1 << 20
-
-
-def _measure_part(archive: zipfile.ZipFile, name: str, texts: list[int]) -> None:
-    """A reader lays a sheet out as a full rectangle (and aborts the process where memory ends), so its farthest row
-    times its farthest column is its cost. Any part may be a sheet: the workbook names it, not its folder."""
-    columns: set[bytes] = set()
-    bottom = text = 0
-    rest = b""
-    with archive.open(name) as part:
-        while True:
-            chunk = part.read(_CHUNK)
-            piece = rest + chunk
-            # the last cell may be cut off here: it waits for the next chunk
-            whole = (
-                max(piece.rfind(b"<", 0, max(len(piece) - 200, 0)), 0) if chunk and len(rest) < _CHUNK else len(piece)
-            )
-            places = _PLACE.findall(piece, 0, whole)
-            columns.update(column for column, _ in places)
-            bottom = max(bottom, max((int(row[:9]) for _, row in places), default=0))
-            text += sum(texts[int(at[:9])] for at in _SHARED.findall(piece, 0, whole) if int(at[:9]) < len(texts))
-            rest = piece[whole:]
-            if bottom * max(map(_column_number, columns), default=0) > MAX_CELLS or bottom > 5 * MAX_ROWS:
-                raise _far()
-            if text > MAX_TEXT:
-                raise _large()
-            if not chunk:
-                return
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters[:4].upper():
-        number = number * 26 + letter - 64
-    return number
 
 
 def open_html(text: str) -> list[Table]:

@@ -17,6 +17,8 @@ from django.db import IntegrityError, OperationalError, transaction
 
 from ledger.imports import tables
 from ledger.imports.tables import Faulty, Unreadable
+from ledger.xlsx.formats import PERCENTAGE, TIME
+from ledger.xlsx.rows import Seen
 
 BATCH_ROWS = 2000
 NEW, DUPLICATE, REJECTED = "new", "duplicate", "rejected"
@@ -234,11 +236,19 @@ def text_of(cell):
     """A cell as one line of text. A Decimal from a workbook loses its empty places ("123", not "123.0")."""
     if isinstance(cell, Faulty):
         raise ValidationError(str(cell))
+    if isinstance(cell, Seen) and cell.sight.kind in (PERCENTAGE, TIME):
+        return cell.sight.text
     if isinstance(cell, Decimal):
         return format(cell.normalize(), "f") if cell else "0"
     if isinstance(cell, date):
         return cell.isoformat()
     return cell.strip()
+
+
+def refuse_seen(cell: object, wanted: str) -> None:
+    """Raise ValidationError for a workbook's number that shows as something else than `wanted` ("an amount")."""
+    if isinstance(cell, Seen):
+        raise ValidationError(cell.why_not(wanted), code="seen")
 
 
 def shown(cell):

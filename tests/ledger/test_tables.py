@@ -210,6 +210,10 @@ def test_one_long_text_used_often_is_refused(sheet):
     cells = b"".join(b'<row><c t="s"><v>0</v></c></row>' for _ in range(3000))
     with_part(path, "xl/worksheets/sheet1.xml", b"<worksheet><sheetData>" + cells + b"</sheetData></worksheet>")
     with_part(path, "xl/sharedStrings.xml", b"<sst><si><t>" + b"x" * 32000 + b"</t></si></sst>")
+    with zipfile.ZipFile(path) as archive:
+        relations = archive.read("xl/_rels/workbook.xml.rels")
+    shared = b'<Relationship Type="x/sharedStrings" Target="sharedStrings.xml" Id="rId9"/></Relationships>'
+    with_part(path, "xl/_rels/workbook.xml.rels", relations.replace(b"</Relationships>", shared))
     assert "too long" in refusal(path)[0]
 
 
