@@ -25,6 +25,7 @@ from lendbook.backups.archive import KEY, OURS, POSTGRESQL, UNSEALED, Archive, A
 NOT_FINISHED = "NOT-FINISHED"
 _RESTORING = ".restoring"
 _CHECKED = "checked"
+_POSTGRESQL_SCHEMES = ("postgres", "pgsql")
 
 
 @dataclass
@@ -43,17 +44,22 @@ class Report:
     faults: list[str] = field(default_factory=list)
 
 
-def restore(archive_path, into, *, database_url="", accept_seal=False, progress=lambda sentence: None):
+def restore(
+    archive_path, into, *, database_url="", usual_url="", accept_seal=False, progress=lambda sentence: None
+):
     """Restore an archive under the data folder `into`; `database_url` names an empty PostgreSQL database where it needs one.
 
-    An archive that another key sealed is taken with `accept_seal` alone. Raises ArchiveError, naming the way out; before
-    the archive was read through, nothing is written at all.
+    `usual_url` stands for it where none is named, and says nothing about an archive that needs no server. An archive that
+    another key sealed is taken with `accept_seal` alone. Raises ArchiveError, naming the way out; before the archive was
+    read through, nothing is written at all.
     """
     with Archive(archive_path) as archive:
         progress("Reading the archive …")
         archive.read_through()
         place = _Place(Path(into).absolute(), archive.manifest["instance"], _sha256(archive_path))
         _check_age(archive)
+        _check_fits(archive, database_url)
+        database_url = database_url or usual_url
         seal = _seal_told(archive, place, accept_seal)
         target = _target(archive, database_url, place.archive)
         report = Report(
@@ -128,11 +134,25 @@ def _keys_at_hand(place):
     return [key for key in keys if key]
 
 
+def _check_fits(archive, url):
+    """A database that was named must be of the archive's kind: whoever names one means to find the books in it."""
+    if url and archive.database != POSTGRESQL:
+        raise ArchiveError(
+            f"{archive.path.name} holds an SQLite database, which is a file and goes into the folder of --into. It cannot "
+            f"go into the {_kind_of(url)} that --database-url names: restore again without --database-url."
+        )
+
+
+def _kind_of(url):
+    """How a sentence names the database of an address, whose password is not told."""
+    return "PostgreSQL database" if url.startswith(_POSTGRESQL_SCHEMES) else "database"
+
+
 def _target(archive, url, archive_sha256):
     """The database.Target of a PostgreSQL archive; None for SQLite, which is a file among the others."""
     if archive.database != POSTGRESQL:
         return None
-    if not url.startswith(("postgres", "pgsql")):
+    if not url.startswith(_POSTGRESQL_SCHEMES):
         raise ArchiveError(
             "The archive holds a PostgreSQL database. Make an empty one (createdb lendbook_restored) and name it: "
             "--database-url postgres://USER:PASSWORD@HOST:5432/lendbook_restored"

@@ -200,6 +200,25 @@ def test_an_archive_of_an_older_lendbook_is_brought_forward(tmp_path):
         assert database.execute("SELECT name FROM auth_group").fetchall() == [("Kept since then",)]
 
 
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="an archive of SQLite")
+@pytest.mark.parametrize("url", ["postgres://asha:secret@127.0.0.1:1/books", "sqlite:////tmp/elsewhere.sqlite3"])
+def test_a_database_that_does_not_fit_the_archive_is_refused_before_anything_is_written(tracker, tmp_path, url):
+    path = told("backup", tmp_path)["archive"]
+    why = refused("restore", path, into=str(tmp_path / "new"), database_url=url)
+    assert "holds an SQLite database" in why
+    assert "without --database-url" in why
+    assert "secret" not in why
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="an archive of PostgreSQL")
+@pytest.mark.parametrize("url", ["sqlite:////tmp/elsewhere.sqlite3", "mysql://asha@127.0.0.1/books"])
+def test_a_database_of_another_kind_is_refused_for_a_postgresql_archive(tracker, tmp_path, url):
+    path = told("backup", tmp_path)["archive"]
+    assert "holds a PostgreSQL database" in refused("restore", path, into=str(tmp_path / "new"), database_url=url)
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="an archive of PostgreSQL")
 def test_a_postgresql_archive_wants_an_empty_database_and_says_how_to_make_one(tracker, tmp_path, monkeypatch):
     path = told("backup", tmp_path)["archive"]

@@ -26,7 +26,7 @@ class Command(LedgerCommand):
         parser.add_argument(
             "--database-url",
             metavar="URL",
-            help="an empty PostgreSQL database, for an archive of one (or DATABASE_URL)",
+            help="an empty PostgreSQL database, for an archive of one (else DATABASE_URL); with one of SQLite it is refused",
         )
 
         parser.add_argument(
@@ -38,7 +38,8 @@ class Command(LedgerCommand):
             report = restore(
                 options["archive"],
                 options["into"],
-                database_url=options["database_url"] or Env().str("DATABASE_URL", ""),
+                database_url=options["database_url"] or "",
+                usual_url=Env().str("DATABASE_URL", ""),
                 accept_seal=options["yes"],
                 progress=self.say,
             )
