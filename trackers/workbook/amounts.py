@@ -8,6 +8,8 @@ import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
+
 PAISA = Decimal("0.01")
 _EPOCH = date(1899, 12, 30)
 _AMOUNT = re.compile(
@@ -34,9 +36,9 @@ def number_text(paise: int) -> str:
     return f"{sign}{paise // 100}.{paise % 100:02d}"
 
 
-def to_serial(on: date) -> int:
-    """The spreadsheet's number of a date (1900 system, right from March 1900 on)."""
-    return (on - _EPOCH).days
+def to_serial(on: date, *, from_1904: bool = False) -> int:
+    """The spreadsheet's number of a date, in the 1900 system (right from March 1900 on) or the one that counts from 1904."""
+    return (on - _EPOCH).days - (DAYS_FROM_1900_TO_1904 if from_1904 else 0)
 
 
 def from_serial(serial: float) -> date | None:

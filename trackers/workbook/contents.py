@@ -39,6 +39,7 @@ class Contents:
     `disbursed` is what was handed over where the workbook keeps another amount than the investment, else None.
     `refused_days`: days whose payment mode is not understood; they are left out of `days`, for nobody could tell into
     which account their money goes.
+    `trail` names the files that it grew from, oldest first, and last the file itself (hidden.py).
     """
 
     layout: Layout
@@ -56,6 +57,7 @@ class Contents:
     uses_1904_dates: bool = False
     disbursed: Decimal | None = None
     refused_days: frozenset[int] = frozenset()
+    trail: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
     def terms(self) -> Terms:

@@ -1,12 +1,16 @@
 """The hidden sheet `_lendbook`: whose workbook this is, which version, and the inputs as Lendbook last wrote them.
 
 What was handed over stands in B7 as a number, where it is not the whole investment: the summary's Profit counts it.
+Its trail names the files that this one grew from, each by the mark of its bytes: a workbook found beside another one's
+row (a database put back, a folder put back) so tells whether it came after it or went another way.
 
 The baseline is JSON text, cell by cell, cut into pieces that fit a cell; a spreadsheet carries it along unseen, and the
 three-way comparison finds in it what a person's copy started from.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +24,8 @@ from trackers.workbook.package import MAIN, Package
 from trackers.workbook.sheetxml import SheetXml, text_cell, value_of
 
 _FIRST_INPUTS = b">inputs<"
+_TRAIL_LENGTH = 120  # versions: a database that was put back is rarely older by more
+_MARK = re.compile(r"[0-9a-f]{8}")
 _PIECE_LENGTH = 12_000
 """Characters of JSON begun in one cell; with one longest text on top a piece stays below a cell's 32,767."""
 
@@ -37,6 +43,17 @@ class Hidden:
     holidays: frozenset[date]
     baseline: dict[str, Decimal | int | str | date]
     disbursed: Decimal | None = None
+    trail: tuple[str, ...] = ()
+
+
+def mark_of(sha256: str) -> str:
+    """How a trail names the file of a sha256."""
+    return sha256[:8]
+
+
+def mark_of_bytes(data: bytes) -> str:
+    """How a trail names a file."""
+    return mark_of(hashlib.sha256(data).hexdigest())
 
 
 def read_hidden(package: Package, path: str, *, is_trusted: bool) -> Hidden:
@@ -67,6 +84,7 @@ def read_hidden(package: Package, path: str, *, is_trusted: bool) -> Hidden:
             holidays=frozenset(date.fromisoformat(day) for day in said["holidays"][0].split(",") if day),
             baseline=dict(_baseline(layout, said.get("inputs", []))) if not is_trusted else {},
             disbursed=_amount(said["disbursed"][0]) if "disbursed" in said else None,
+            trail=tuple(_MARK.findall(said.get("trail", [""])[0])),
         )
     except (KeyError, ValueError, ArithmeticError, AttributeError, TypeError):
         raise UnsafeFile(
@@ -110,6 +128,7 @@ def hidden_xml(hidden: Hidden) -> bytes:
     ]
     if hidden.disbursed is not None:
         lines.append(("disbursed", hidden.disbursed))  # the seventh line: see layouts.HANDED_OVER
+    lines.append(("trail", ",".join(hidden.trail[-_TRAIL_LENGTH:])))
     lines += [("inputs", piece) for piece in _pieces(hidden.baseline)]
     rows = [
         b'<row r="%d">%b%b</row>' % (number, text_cell(b"A%d" % number, b"", name), _value_cell(b"B%d" % number, value))

@@ -80,6 +80,7 @@ def write(opened: Opened, new: Contents) -> Patched:
                 holidays=new.holidays,
                 baseline=new.cells,
                 disbursed=new.disbursed,
+                trail=new.trail,
             )
         )
     parts |= charts(package, opened.sheet_path, opened.sheet_name, opened.contents, new)

@@ -5,7 +5,7 @@ Figures are never read: they are computed from the inputs, so a stale or missing
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -30,7 +30,7 @@ from trackers.workbook.amounts import from_serial, read_amount, read_count, read
 from trackers.workbook.contents import Contents, Refusal, Value, checked
 from trackers.workbook.errors import InputError, NotATracker, WorkbookError
 from trackers.workbook.formulas import FormulaCheck
-from trackers.workbook.hidden import Hidden, read_hidden
+from trackers.workbook.hidden import Hidden, mark_of_bytes, read_hidden
 from trackers.workbook.layouts import AMOUNT, COUNT, DAY, HIDDEN_SHEET, LAYOUTS, MODE, ON, TEXT, Layout
 from trackers.workbook.package import Package
 from trackers.workbook.sheetxml import CELL, CellValue, Error, SheetXml, row_number, style_of, value_of
@@ -75,8 +75,11 @@ def open_workbook(data: bytes, *, thorough: bool = False) -> Opened:
         package.inspect()
     hidden_path = package.sheets.get(HIDDEN_SHEET)
     if hidden_path is None:
-        return _open_original(package)
+        opened = _open_original(package)
+        opened.contents = replace(opened.contents, trail=(mark_of_bytes(data),))
+        return opened
     hidden = read_hidden(package, hidden_path, is_trusted=not thorough)
+    hidden = replace(hidden, trail=(*hidden.trail, mark_of_bytes(data)))
     name = _sheet_name(package, hidden.layout)
     path = package.sheets[name]
     sheet = SheetXml.of(package, path, is_trusted=not thorough)
@@ -187,6 +190,7 @@ def _strict_contents(
         foreign_formulas=tuple(with_formula),
         uses_1904_dates=package.counts_from_1904,
         refused_days=frozenset(refused_days),
+        trail=hidden.trail,
     )
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 
-from ledger.xlsx.formats import DATE, NUMBER, ROUNDED, shown
+from ledger.xlsx.formats import DATE, DAYS_FROM_1900_TO_1904, NUMBER, ROUNDED, shown
 from trackers.workbook.amounts import number_text, to_paise, to_serial
 from trackers.workbook.contents import Contents, Value
 from trackers.workbook.errors import CannotPatch
@@ -29,6 +29,7 @@ class SheetChange:
 
     def __init__(self, opened: Opened, new: Contents) -> None:
         self.opened, self.old, self.new, self.layout = opened, opened.contents, new, new.layout
+        self.from_1904 = opened.package.counts_from_1904  # dates are written as the file counts them
         self.changed = self._changed_inputs()
         self.old_skipped = skipped_days(self.old.terms, self.old.last_day)
         self.new_skipped = skipped_days(new.terms, new.last_day)
@@ -62,10 +63,10 @@ class SheetChange:
 
     def _column_values(self) -> dict[str, list[bytes]]:
         """The cached values of each computed column, by letter, day by day."""
-        figures = self.new.figures.columns
+        figures, later = self.new.figures.columns, DAYS_FROM_1900_TO_1904 if self.from_1904 else 0
         return {
             column.letter: (
-                [b"%d" % number for number in figures["date"]]
+                [b"%d" % (number - later) for number in figures["date"]]
                 if column.field == "date"
                 else [number_text(number).encode() for number in figures[column.field]]
             )
@@ -148,7 +149,7 @@ class SheetChange:
                 break
             start, end, style = self._spot(table, cell, done)
             style = self._fitting(cell, style, holds, value)
-            out += table[done:start], _value_cell(cell.encode(), style, holds, value)
+            out += table[done:start], _value_cell(cell.encode(), style, holds, value, self.from_1904)
             done = end
         return b"".join(out) + table[done:]
 
@@ -217,7 +218,7 @@ class SheetChange:
                 else:
                     holds, value = self.changed.get(f"{letter}{number}", (None, None))
                     style = self._fitting(f"{letter}{number}", style, holds, value)
-                    cells.append(_value_cell(reference, style, holds, value))
+                    cells.append(_value_cell(reference, style, holds, value, self.from_1904))
             if number in standing:
                 cells += self._beside(standing[number][0])
                 taken = standing[number].end()
@@ -245,14 +246,14 @@ def _opening_tag(row: bytes) -> bytes:
     return row[: row.index(b">") + 1].replace(b"/>", b">")
 
 
-def _value_cell(reference: bytes, style: bytes, holds: str | None, value: Value | None) -> bytes:
+def _value_cell(reference: bytes, style: bytes, holds: str | None, value: Value | None, from_1904: bool) -> bytes:
     """An input cell; text is always text, whatever it looks like."""
     if value is None:
         return b'<c r="%b"%b/>' % (reference, style)
     if holds == AMOUNT:
         stored = number_text(to_paise(value))
     elif holds == ON:
-        stored = str(to_serial(value))
+        stored = str(to_serial(value, from_1904=from_1904))
     elif holds in (DAY, COUNT):
         stored = str(value)
     else:

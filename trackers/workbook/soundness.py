@@ -7,6 +7,7 @@ another program saved is told cell by cell.
 from collections.abc import Iterator
 from decimal import Decimal
 
+from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
 from trackers.workbook.amounts import number_text, read_number
 from trackers.workbook.contents import Contents, Refusal
 from trackers.workbook.errors import CannotPatch
@@ -36,7 +37,7 @@ def wrong_cells(opened: Opened) -> list[Refusal]:
 def wrong_values(opened: Opened, contents: Contents) -> Iterator[Refusal]:
     """The formula cells of `opened` that show another value than `contents` compute to."""
     cells = opened.sheet.cells()
-    for cell, text in shown_values(contents).items():
+    for cell, text in shown_values(contents, from_1904=opened.package.counts_from_1904).items():
         stored = value_of(*cells.get(cell, (b"", b"")), opened.package)
         number = read_number(text)
         if isinstance(stored, Decimal) and number is not None:
@@ -48,15 +49,16 @@ def wrong_values(opened: Opened, contents: Contents) -> Iterator[Refusal]:
             yield Refusal(cell, f"The cell shows {shown}, it computes to {text}.")
 
 
-def shown_values(contents: Contents) -> dict[str, str]:
-    """Formula cell -> the value it shall show, as stored in the file."""
+def shown_values(contents: Contents, *, from_1904: bool = False) -> dict[str, str]:
+    """Formula cell -> the value it shall show, as stored in a file that counts its dates from 1900 or from 1904."""
     layout, figures = contents.layout, contents.figures
     values = dict(figures.summary_texts(layout, contents.terms))
     for column in layout.computed:
         numbers = figures.columns[column.field]
         as_text = str if column.field == "date" else number_text
+        earlier = DAYS_FROM_1900_TO_1904 if from_1904 and column.field == "date" else 0
         for day, number in enumerate(numbers):
-            values[f"{column.letter}{layout.row(day)}"] = as_text(number)
+            values[f"{column.letter}{layout.row(day)}"] = as_text(number - earlier)
     return values
 
 
