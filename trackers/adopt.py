@@ -1,11 +1,13 @@
 """Adopting workbooks that people had in hand: a copy of a tracker compared cell by cell, a lender's own made a tracker.
 
 Nothing is written before somebody has seen the whole comparison and said so. A file that was changed or lost in
-daily-trackers/ is compared against the kept copy of the row's version; what lay in the way is kept in versions/.
+daily-trackers/ is compared against what is left of the row's version (services/copies.py); what lay in the way is kept
+in versions/.
 """
 
+import uuid
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from django.contrib.auth import get_user_model
@@ -19,44 +21,17 @@ from ledger.models import Job
 from trackers import posted, posting, services, store
 from trackers.collection import REFUSALS, words
 from trackers.models import Customer, Draft, Tracker
+from trackers.services.copies import is_closed
 from trackers.workbook.contents import Contents, edited
 from trackers.workbook.errors import NotATracker
-from trackers.workbook.merge import Change, Comparison, compare, edits_of
-from trackers.workbook.read import Opened, open_workbook, read
+from trackers.workbook.merge import Change, Descent, compare, edits_of
+from trackers.workbook.read import read
 
 # Faults of the file that adopting a sound copy mends.
-_MENDED_HERE = ("workbook changed outside", "workbook missing", "workbook unreadable")
+PUT_BACK = "database was put back"
+_MENDED_HERE = ("workbook changed outside", "workbook missing", "workbook unreadable", PUT_BACK)
 
 _NEEDED = ("investment", "scheme_period", "per_day_payment", "start_date")
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A copy beside the stored workbook: the cells' `comparison`, made against `version` of the tracker.
-
-    `in_the_way`: the file at the tracker's place is not the one Lendbook wrote (or is gone), so adopting puts a sound
-    one there even where no cell changes.
-    """
-
-    tracker: Tracker
-    uploaded: Contents
-    comparison: Comparison
-    version: int
-    in_the_way: bool
-
-    @property
-    def is_foreign(self):
-        """Whether the copy as a whole is refused: another tracker's, or another kind."""
-        return _is_foreign(self.comparison, self.uploaded)
-
-    @property
-    def changes_nothing(self):
-        return self.comparison.changes_nothing and not self.in_the_way
-
-
-def _is_foreign(comparison, uploaded):
-    of_cells = (*uploaded.unreadable, *uploaded.altered)
-    return any(one not in of_cells and (one.cell == "A1" or "!" in one.cell) for one in comparison.refused)
 
 
 # ------------------------------------------------------------------------------------------------ a tracker's own copy
@@ -67,82 +42,58 @@ def compare_copy(tracker, data):
     uploaded = read(data, thorough=True)
     with store.locked(tracker.book_id, tracker.pk):
         tracker = _fresh(tracker.pk)
-        opened, in_the_way = _stored(tracker)
-        return _compared(tracker, opened, uploaded, in_the_way)
+        return services.compare_with(tracker, services.stored_of(tracker), uploaded)
 
 
 def compare_outside(tracker):
     """Compare the file at the tracker's place, if somebody changed it there; None where it is Lendbook's own.
 
-    Raises WorkbookError for a file that is no sound workbook, StoreError where it or the kept copy is gone.
+    Raises WorkbookError for a file that is no sound workbook, StoreError where there is none that can be read.
     """
     with store.locked(tracker.book_id, tracker.pk):
         tracker = _fresh(tracker.pk)
-        try:
-            services.current(tracker)
-        except store.ChangedOutside:
-            uploaded = read(store.read_outside(tracker), thorough=True)
-            opened, _ = _stored(tracker)
-            return _compared(tracker, opened, uploaded, True)
-    return None
+        stored = services.stored_of(tracker)
+        if not stored.in_the_way:
+            return None
+        content = store.read_outside(tracker)
+        if content is None:
+            raise store.Missing(f"The workbook {tracker.filename} is not in daily-trackers/.")
+        return services.compare_with(tracker, stored, read(content, thorough=True))
 
 
 def _fresh(pk):
     return Tracker.objects.select_related("book", "customer__user").get(pk=pk)
 
 
-def _stored(tracker) -> tuple[Opened, bool]:
-    """(what Lendbook keeps, whether something else or nothing lies in its place)."""
-    try:
-        return services.current(tracker), False
-    except (store.ChangedOutside, store.Missing):
-        kept = store.read_kept(tracker)
-        if kept is None:
-            raise
-        return open_workbook(kept), True
-
-
-def _compared(tracker, opened, uploaded, in_the_way):
-    stored = opened.contents
-    comparison = compare(stored, uploaded, is_closed=_is_closed(tracker.book, stored))
-    return Compared(tracker, uploaded, comparison, tracker.version, in_the_way)
-
-
-def _is_closed(book, contents):
-    """Whether a change of a day would have to post in a closed period; before the book begins nothing posts."""
-
-    def is_closed(day):
-        date = contents.terms.date_of(day)
-        return book.is_closed_on(date) and not (book.begins_on and date < book.begins_on)
-
-    return is_closed
-
-
-def adopt_copy(tracker, uploaded, *, user=None, take=(), adjust=False, seen=None):
+def adopt_copy(tracker, uploaded, *, user=None, take=(), leave=(), adjust=False, seen=None):
     """Write a copy's changes into the tracker, and return (Tracker, the changes written).
 
     `take` names the cells of conflicts that are settled in the copy's favour, and the cells with a formula whose shown
-    value is taken; `adjust` takes changes of closed days too and posts them on the first open day. `seen` is the
-    version that was compared: ValidationError if the tracker changed since. Without anything to write nothing is
-    written.
+    value is taken; `leave` those cells that stay as Lendbook has them ("all" for all of them); `adjust` takes changes of
+    closed days too and posts them on the first open day. `seen` is the version that was compared: ValidationError if the
+    tracker changed since. A copy that nobody would find again (it lies in the workbook's place, or is a version that the
+    row does not know) is taken only when everything in it is decided. Without anything to write nothing is written.
     """
     with store.locked(tracker.book_id, tracker.pk):
         tracker = _fresh(tracker.pk)
-        if not tracker.is_active:
+        stored = services.stored_of(tracker)
+        compared = services.compare_with(tracker, stored, uploaded)
+        if not tracker.is_active and not compared.is_from_elsewhere:
             raise ValidationError(f"{tracker} is closed; reopen it first.")
         faults.refuse(tracker.book_id, faults.TRACKER, tracker.pk, str(tracker), but=_MENDED_HERE)
-        opened, in_the_way = _stored(tracker)
-        compared = _compared(tracker, opened, uploaded, in_the_way)
         if seen not in (None, tracker.version):
             raise ValidationError(f"{tracker} was changed meanwhile. Compare again.", code="meanwhile")
         if compared.is_foreign:
             raise NotATracker(compared.comparison.refused[0].reason)
-        changes = _chosen(compared.comparison.taking(take), take, adjust)
-        if not changes and not in_the_way:
+        comparison = compared.comparison.taking(take)
+        if compared.is_from_elsewhere:
+            _refuse_undecided(comparison, take, leave, adjust)
+        changes = _chosen(comparison, take, adjust)
+        if not changes and not compared.in_the_way and not compared.is_ahead:
             return tracker, []
-        if in_the_way:
+        if compared.in_the_way:
             store.set_aside(tracker)
-        change = _change_of(tracker, opened, changes)
+        change = _change_of(tracker, compared, changes)
         services.commit([change], user=user, reason="Adopted from a file", adjust=adjust, mends=True)
         return tracker, changes
 
@@ -156,8 +107,35 @@ def posted_by(tracker, changes):
     return [entry for entry in entries if int(entry.source_ref.split(":")[1]) in days]
 
 
+def undecided(comparison, take=(), leave=(), adjust=False):
+    """The cells of a comparison about which nobody has decided: conflicts, formulas, closed days, what cannot be read."""
+    cells = [conflict.cell for conflict in comparison.conflicts if not _names(take, conflict.cell)]
+    cells += [change.cell for change in comparison.formulas if not _names(take, change.cell)]
+    cells += [change.cell for change in comparison.adjustments if not adjust]
+    return [cell for cell in dict.fromkeys([*cells, *comparison.unread]) if not _names(leave, cell)]
+
+
+def _names(chosen, cell):
+    return cell in chosen or "all" in chosen
+
+
+def _refuse_undecided(found, take, leave, adjust):
+    """A file that goes out of sight takes nothing along that somebody may have been told is safe."""
+    cells = undecided(found, take, leave, adjust)
+    if not cells:
+        return
+    ways = ["mend them in the file"] if set(cells) & set(found.unread) else []
+    ways += ["--adjust posts those of closed days"] if found.adjustments and not adjust else []
+    ways += ["--take CELL takes the file's value"] if found.conflicts or found.formulas else []
+    raise ValidationError(
+        f"Nothing was written: the file would be put aside with {', '.join(cells[:10])} not decided. "
+        f"{'; '.join([*ways, '--leave CELL leaves a cell as Lendbook has it'])}; or decide on the tracker's page.",
+        code="undecided",
+    )
+
+
 def _chosen(comparison, take, adjust) -> list[Change]:
-    settled = [conflict.taking_upload() for conflict in comparison.conflicts if conflict.cell in take]
+    settled = [conflict.taking_upload() for conflict in comparison.conflicts if _names(take, conflict.cell)]
     return [*comparison.to_apply, *(comparison.adjustments if adjust else ()), *settled]
 
 
@@ -172,16 +150,22 @@ def needed_formulas(comparison: Comparison) -> list[Change]:
     return [change for change in comparison.formulas if change.field in _NEEDED]
 
 
-def _change_of(tracker, opened, changes):
+def _change_of(tracker, compared, changes):
+    opened, uploaded = compared.stored.opened, compared.uploaded
     days, parameters = edits_of(changes)
-    change = services.changed(tracker, opened, days=days, parameters=parameters)
+    replaced = {"trail": services.grown_trail(tracker, opened.contents, uploaded)}
+    if compared.descent is Descent.LATER:
+        replaced |= {"skipped_weekdays": uploaded.skipped_weekdays, "holidays": uploaded.holidays}
+    change = services.changed(tracker, opened, days=days, parameters=parameters, **replaced)
     before, after = opened.contents.days, change.new.days
     moved = change.new.terms.start_date != tracker.start_date
-    if parameters:
-        is_whole = tracker.disbursed_amount == tracker.investment
+    is_whole = tracker.disbursed_amount == tracker.investment
+    if parameters or compared.descent is Descent.LATER:
         services.take_terms(tracker, change.new)
         if is_whole and posting.disbursement_of(tracker) is None:
             tracker.disbursed_amount = tracker.investment  # the whole of it, as ever: nothing else was ever said
+        if compared.descent is Descent.LATER and uploaded.is_cut:
+            tracker.disbursed_amount = uploaded.handed_over
         tracker.full_clean(exclude=["filename", "sha256", "version"])
     change.days = [
         # A moved start date moves every entry: each day is then posted as if it were new.
@@ -212,7 +196,7 @@ def compare_new(book, data):
     uploaded = replace(uploaded, baseline=None)
     _refuse_known(uploaded)
     uploaded.terms  # noqa: B018  (terms that are missing or make no scheme are refused here)
-    return uploaded, compare(None, uploaded, is_closed=_is_closed(book, uploaded))
+    return uploaded, compare(None, uploaded, is_closed=is_closed(book, uploaded))
 
 
 def _refuse_known(uploaded):
@@ -272,7 +256,9 @@ def adopt_new(
     skipped, holidays = uploaded.skipped_weekdays, uploaded.holidays
     if not uploaded.tracker_id:
         skipped, holidays = services.skipping(customer.book)
-    empty = Contents(layout=uploaded.layout, parameters={}, skipped_weekdays=skipped, holidays=holidays)
+    empty = Contents(
+        layout=uploaded.layout, parameters={}, skipped_weekdays=skipped, holidays=holidays, trail=uploaded.trail
+    )
     contents = edited(edited(empty, parameters=parameters), days=days)
     return services.open_tracker(
         customer=customer,
@@ -282,7 +268,16 @@ def adopt_new(
         user=user,
         adjust=adjust,
         contents=contents,
+        uid=_uid_of(uploaded),
     )
+
+
+def _uid_of(uploaded):
+    """The id in a workbook that Lendbook wrote and whose tracker is lost: then its other copies are known again."""
+    try:
+        return uuid.UUID(uploaded.tracker_id)
+    except ValueError:
+        return None
 
 
 # ------------------------------------------------------------------------------------------------ a copy that waits
@@ -328,6 +323,7 @@ def adopt_step(job, progress):
             uploaded,
             user=get_user_model().objects.filter(pk=parameters["by"]).first(),
             take=parameters["take"],
+            leave=parameters.get("leave", ()),
             adjust=parameters["adjust"],
             seen=parameters["seen"],
         )

@@ -5,15 +5,16 @@ being saved at this moment does too, is looked at again under its lock, and only
 """
 
 import contextlib
-import re
+import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date as Date
 from decimal import Decimal
 
 from ledger import history
 from ledger.faults import TRACKER, Found
 from ledger.models import Book, LedgerEntry
-from trackers import posting, recalculation, receipts, services, store
+from trackers import adopt, posting, recalculation, receipts, services, store, strays
 from trackers.models import Tracker, TrackerSettings
 from trackers.workbook.errors import WorkbookError
 from trackers.workbook.read import open_workbook
@@ -22,7 +23,6 @@ from trackers.workbook.soundness import wrong_cells, wrong_values
 RECALCULATION = "recalculation differs"
 _KINDS = {kind: f"workbook {kind}" for kind in ("missing", "unreadable", "changed outside")}
 _CELLS_NAMED = 5
-_KEPT_NAME = re.compile(r"(.+)\.v\d+(?:-outside-[0-9a-f]+)?\.xlsx")
 
 history.freezes(Tracker, lambda tracker: {"freezes": TRACKER, "ref": str(tracker.pk)})
 
@@ -85,9 +85,9 @@ def findings(book=None, *, repair=False):
         if repair:
             receipts.mend(one, but=unsound)
     if book is None:
-        for path in _stray_workbooks():
-            message = "No tracker has this workbook."
-            found.append(Finding(path.name, "orphan", message, f"adopt_workbook {path} --book … --user …"))
+        for one in strays.strays():
+            if one.path.parent == store.folder():
+                found.append(Finding(one.path.name, "orphan", one.message, one.remedy))
     return found
 
 
@@ -97,69 +97,140 @@ def findings(book=None, *, repair=False):
 def _looked_at(book, repair=False):
     """(tracker, its Findings, its bytes where it has none) of every tracker of a book."""
     store.recover(book.pk)
-    posted, columns = _posted_of(book), _columns_of(book)
+    posted, columns, kept = _posted_of(book), _columns_of(book), _kept_names()
     trackers = Tracker.objects.filter(book=book).select_related("book", "customer__user")
     for tracker in trackers.iterator(chunk_size=500):
-        content = _sound_at_a_glance(tracker, posted[tracker.pk], columns)
+        names = kept.get(tracker.filename.removesuffix(".xlsx"), ())
+        content = _sound_at_a_glance(tracker, posted[tracker.pk], columns, names)
         yield tracker, [] if content else _of_one(tracker, repair), content
 
 
-def _sound_at_a_glance(tracker, posted, columns):
+def _kept_names():
+    """{beginning of a tracker's file name: the names of its kept copies}."""
+    found = defaultdict(list)
+    for name in os.listdir(store.versions_folder()):
+        found[name.partition(".v")[0]].append(name)
+    return found
+
+
+def _sound_at_a_glance(tracker, posted, columns, kept):
     """The bytes of a tracker's workbook where nothing about it seems wrong, else None."""
     with contextlib.suppress(store.StoreError, WorkbookError, OSError, ValueError):
-        content = store.read_outside(tracker)
-        if content is not None and store.sha256_of(content) == tracker.sha256:
+        content = store.read_current(tracker)
+        if content is not None:
             opened = open_workbook(content)
-            if not any(_differences(tracker, opened, posted, columns)):
-                return content
+            if any(_differences(tracker, opened, posted, columns)):
+                return None
+            return None if services.holding_more(tracker, services.Stored(opened), kept) else content
     return None
 
 
 def _of_one(tracker, repair):
-    name = tracker.filename
     with store.locked(tracker.book_id, tracker.pk):
         tracker.refresh_from_db()
-        posted = posted_amounts(tracker)  # before the workbook is opened, whose reading has a limit of seconds
+        posted = posted_of(tracker)  # before the workbook is opened, whose reading has a limit of seconds
         try:
             opened = services.current(tracker)
             found = list(_differences(tracker, opened, posted, _columns_of(tracker.book)))
-        except store.Missing as error:
-            return [Finding(name, "missing", str(error), f"rebuild_workbook {name}")]
-        except store.ChangedOutside as error:
-            return [_changed_outside(tracker, error)]
         except (store.StoreError, WorkbookError) as error:
-            return [Finding(name, "unreadable", str(error), f"rebuild_workbook {name}")]
+            return [_unusable(tracker, error)]
+        if more := services.holding_more(tracker, services.Stored(opened)):
+            return [_holding_more(tracker, more[0])]
         if repair and any(one.mend.startswith("check_trackers") for one in found):
             _repair(tracker, opened)
-            posted = posted_amounts(tracker)
+            posted = posted_of(tracker)
             found = list(_differences(tracker, services.current(tracker), posted, _columns_of(tracker.book)))
         return found
 
 
-def _changed_outside(tracker, error):
-    """A file that somebody saved can be compared and adopted; one that is damaged, or another tracker's, cannot."""
+def _unusable(tracker, error):
+    """The Finding of a workbook that cannot be used: what brings it back, and with it all that any file says more."""
     name = tracker.filename
+    try:
+        stored = services.stored_of(tracker)
+    except (store.StoreError, WorkbookError, ValueError) as damage:
+        return Finding(name, _kind_of(error), f"{error} Its row makes no scheme either ({damage}).", "mend_history --book "
+                       f"{tracker.book.slug} --restore")  # fmt: skip
+    if more := services.holding_more(tracker, stored):
+        return _holding_more(tracker, more[0], error)
+    kind, message = _kind_of(error), str(error)
+    if kind == "changed outside":
+        kind, message = _what_lies_there(tracker, message)
+    if not stored.is_from_ledger:
+        return Finding(name, kind, message, f"rebuild_workbook {name}")
+    unknown = " ".join(stored.unknown)
+    message = (
+        f"{message} No kept copy of version {tracker.version} is left; the ledger knows it, but not this: {unknown}"
+    )
+    return Finding(name, kind, message, f"rebuild_workbook {name} --from-ledger --apply")
+
+
+def _kind_of(error):
+    kinds = {store.Missing: "missing", store.ChangedOutside: "changed outside"}
+    return kinds.get(type(error), "unreadable")
+
+
+def _what_lies_there(tracker, message):
+    """(kind, message) of a file that somebody put at the workbook's name: damaged, another tracker's, or older."""
     try:
         contents = open_workbook(store.read_outside(tracker), thorough=True).contents
     except (store.StoreError, WorkbookError) as damage:
-        return Finding(name, "unreadable", str(damage), f"rebuild_workbook {name}")
+        return "unreadable", str(damage)
     if contents.tracker_id not in ("", str(tracker.uid)):
-        return Finding(
-            name, "changed outside", "The workbook of another tracker lies there.", f"rebuild_workbook {name}"
+        return "changed outside", "The workbook of another tracker lies there."
+    if contents.version < tracker.version:
+        message += f" It is version {contents.version}, the row is version {tracker.version}: the folder was put back."
+    return "changed outside", message
+
+
+def _holding_more(tracker, holding, error=None):
+    """The Finding of a file that says what Lendbook does not know; everything waits until it is taken in."""
+    name, compared = tracker.filename, holding.compared
+    adopt_it = f"adopt_workbook {holding.path} --tracker {name}"
+    more = services.told_of(compared)
+    if compared.is_ahead:
+        kind = adopt.PUT_BACK
+        message = (
+            f"The database was put back: its row is version {compared.version}, the workbook {holding.path.name} version "
+            f"{compared.uploaded.version}. It has more: {more}."
         )
-    mend = f"adopt_workbook {store.path_of(tracker)} --tracker {name} --apply (or rebuild_workbook {name})"
-    return Finding(name, "changed outside", str(error), mend)
+    else:
+        kind = "changed outside"
+        message = f"{error or f'{holding.path.name} is not a version that Lendbook knows.'} It says more: {more}."
+    found = compared.comparison
+    if adopt.undecided(found, adjust=True):
+        ways = " or ".join(["--take CELL", "--leave CELL"] if found.conflicts else ["--leave CELL"])
+        how = f"decide on the tracker's page, or repeat with --apply and {ways} for each cell that it names"
+        return Finding(name, kind, message, f"{adopt_it} ({how})")
+    return Finding(name, kind, message, f"{adopt_it} --apply{' --adjust' if found.adjustments else ''}")
 
 
 def _repair(tracker, opened):
-    """Store what the workbook says, and post anew the days that differ; an entry without a cell is taken back."""
+    """Store what the workbook says, and post anew the days that differ; an entry without a cell is taken back.
+
+    A start date that the two ways of counting dates moved is no change of terms: it is left to rebuild_workbook.
+    """
     contents = opened.contents
-    wanted, posted = wanted_postings(tracker, contents), posted_amounts(tracker)
-    differing = {key[0] for key in wanted.keys() | posted.keys() if wanted.get(key) != posted.get(key)}
+    if services.right_start(tracker, contents) != contents.terms.start_date:
+        return
+    differing = _days_that_differ(tracker, contents, posted_of(tracker))
     change = services.changed(tracker, opened)
     services.take_terms(tracker, contents)
-    change.days = [posting.DayChange(tracker, day, {}, dict(contents.days.get(day, {}))) for day in sorted(differing)]
-    services.commit([change], user=None, reason="Repaired", adjust=True, mends=True)
+    change.days = [
+        posting.DayChange(tracker, day, {}, dict(contents.days.get(day, {})), is_moved=True)
+        for day in sorted(differing)
+    ]
+
+    def disbursement():
+        posting.correct_disbursement(tracker, adjust=True)
+
+    services.commit([change], user=None, reason="Repaired", adjust=True, mends=True, also=disbursement)
+
+
+def _days_that_differ(tracker, contents, posted):
+    wanted, there = wanted_postings(tracker, contents), posted.amounts
+    differing = {key[0] for key in wanted.keys() | there.keys() if wanted.get(key) != there.get(key)}
+    return differing | {day for day, _ in _wrong_dates(contents, posted, wanted)}
 
 
 # ------------------------------------------------------------------------------------------------ what may differ
@@ -175,23 +246,45 @@ def _differences(tracker, opened, posted, columns):
         more = f" And {len(wrong) - _CELLS_NAMED} more cells." if len(wrong) > _CELLS_NAMED else ""
         yield Finding(name, "cells differ", f"{cells}{more}", f"rebuild_workbook {name}", "cells")
     summary, row = contents.summary(), _row_of(tracker)
-    for field in services.CACHED:
-        if row[field] != summary[field]:
-            message = f"{field.replace('_', ' ')} is {row[field]}, the workbook says {summary[field]}."
-            yield Finding(name, "total differs", message, repair, field)
+    for total in services.CACHED:
+        if row[total] != summary[total]:
+            message = f"{total.replace('_', ' ')} is {row[total]}, the workbook says {summary[total]}."
+            yield Finding(name, "total differs", message, repair, total)
+
+    def mend_of_start():
+        """A date that was miscounted is no change of terms: the workbook is what is wrong then."""
+        is_miscounted = services.right_start(tracker, contents) != contents.terms.start_date
+        return f"rebuild_workbook {name}" if is_miscounted else repair
+
     says = {**services.terms_of(contents), "version": contents.version, "uid": contents.tracker_id}
     if contents.is_cut:  # a workbook from before it was kept there says nothing of it
         says["disbursed_amount"] = contents.disbursed
-    for field, value in says.items():
-        if row[field] != value:
-            message = f"{field.replace('_', ' ')} is {row[field]}, the workbook says {value}."
-            yield Finding(name, "terms differ", message, repair, field)
+    for term, value in says.items():
+        if row[term] != value:
+            message = f"{term.replace('_', ' ')} is {row[term]}, the workbook says {value}."
+            yield Finding(name, "terms differ", message, mend_of_start(), term)
     wanted = wanted_postings(tracker, contents, columns)
-    for day, column in sorted(wanted.keys() | posted.keys()):
-        there, should = posted.get((day, column), Decimal(0)), wanted.get((day, column), Decimal(0))
+    for day, column in sorted(wanted.keys() | posted.amounts.keys()):
+        there, should = posted.amounts.get((day, column), Decimal(0)), wanted.get((day, column), Decimal(0))
         if there != should:
             message = f"day {day} {column}: the ledger has {there}, the workbook {should}."
             yield Finding(name, "ledger differs", message, repair, f"{day} {column}")
+    for day, on in _wrong_dates(contents, posted, wanted):
+        message = f"day {day} is {contents.terms.date_of(day):%d-%m-%Y}, an entry of it is dated {on:%d-%m-%Y}."
+        yield Finding(name, "date differs", message, mend_of_start(), f"{day} date")
+    if posted.disbursed_on not in (None, contents.terms.start_date):
+        message = (
+            f"the loan starts on {contents.terms.start_date:%d-%m-%Y}, its disbursement is dated "
+            f"{posted.disbursed_on:%d-%m-%Y}."
+        )
+        yield Finding(name, "date differs", message, mend_of_start(), "disbursement date")
+
+
+def _wrong_dates(contents, posted, wanted):
+    """(day, date) of days whose entries stand on another date; an adjustment counts by the date that it adjusts."""
+    for (day, column), dates in sorted(posted.dates.items()):
+        if (day, column) in wanted:
+            yield from ((day, on) for on in sorted(dates) if on != contents.terms.date_of(day))
 
 
 def _columns_of(book):
@@ -216,23 +309,38 @@ def wanted_postings(tracker, contents, columns=None):
     }
 
 
-def posted_amounts(tracker):
-    """{(day, column): Decimal rupees} of the tracker's live entries in the ledger."""
+@dataclass
+class Posted:
+    """What stands in the ledger for a tracker: by (day, column) the Decimal rupees and the dates that its entries are
+    of, and the date of its disbursement."""
+
+    amounts: dict = field(default_factory=lambda: defaultdict(Decimal))
+    dates: dict = field(default_factory=lambda: defaultdict(set))
+    disbursed_on: Date | None = None
+
+
+def posted_of(tracker):
+    """What the tracker's live entries say."""
     return _posted_of(tracker.book, posting.of_tracker(tracker))[tracker.pk]
 
 
 def _posted_of(book, *narrower):
-    """{tracker id: {(day, column): Decimal rupees}} of the live entries that trackers of a book posted."""
-    amounts = defaultdict(lambda: defaultdict(Decimal))
+    """{tracker id: Posted} of the live entries that trackers of a book posted."""
+    found = defaultdict(Posted)
     live = LedgerEntry.objects.filter(
         *narrower, book=book, source=posting.SOURCE, deleted_at=None, reversed_at=None
     ).order_by()
     live = live.exclude(source_ref="")  # as the index has it
-    for source_ref, amount in live.values_list("source_ref", "amount").iterator(chunk_size=10_000):
+    rows = live.values_list("source_ref", "amount", "date", "adjusts_date")
+    for source_ref, amount, date, adjusts in rows.iterator(chunk_size=10_000):
         parts = source_ref.split(":")
         if len(parts) == 4:
-            amounts[int(parts[0])][int(parts[1]), parts[2]] += amount
-    return amounts
+            of_tracker, key = found[int(parts[0])], (int(parts[1]), parts[2])
+            of_tracker.amounts[key] += amount
+            of_tracker.dates[key].add(adjusts or date)
+        elif parts[1:] == ["disbursed"]:
+            found[int(parts[0])].disbursed_on = adjusts or date
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ a second opinion
@@ -254,28 +362,6 @@ def _recalculated(sound, search):
 # ------------------------------------------------------------------------------------------------ files without a row
 
 
-def _stray_workbooks():
-    known = set(Tracker.objects.values_list("filename", flat=True))
-    return [
-        path
-        for path in sorted(store.folder().glob("*.xlsx"))
-        if path.name not in known and not path.name.startswith("~$")
-    ]
-
-
-def strays():
-    """[(path, what it is)] of files in daily-trackers/ and versions/ that belong to no tracker."""
-    found = [(path, "No tracker has this workbook.") for path in _stray_workbooks()]
-    stems = {name.removesuffix(".xlsx") for name in Tracker.objects.values_list("filename", flat=True)}
-    for path in sorted(store.versions_folder().glob("*")):
-        match = _KEPT_NAME.fullmatch(path.name)
-        if path.suffix != ".part" and (match is None or match[1] not in stems):
-            found.append((path, "It is kept as a version, and there is no such tracker."))
-    return found
-
-
 def _strays():
-    for path, message in strays():
-        place = f"{path.parent.name}/{path.name}"
-        adopt = f" (or adopt_workbook {path} --book … --user …)" if path.parent == store.folder() else ""
-        yield Found(None, "orphan file", place, f"{place}: {message}", f"set_aside_orphans{adopt}")
+    for one in strays.strays():
+        yield Found(None, "orphan file", one.place, f"{one.place}: {one.message}", one.remedy)

@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_VERSIONS = 5
 MAX_BYTES = 5 * 1024 * 1024
+_KEPT_NAME = re.compile(r"(.+)\.v(\d{1,9})\.xlsx")
 _WRITERS = 8  # fsyncs in flight: the disk commits several files at the price of little more than one
 
 
@@ -155,17 +157,26 @@ def read(tracker):
         return waiting
     if content is None:
         raise Missing(
-            f"The workbook {tracker.filename} is not in daily-trackers/. Restore it from a backup, or run "
-            f"'manage.py rebuild_workbook {tracker.filename}' to make it anew from its last kept version."
+            f"The workbook {tracker.filename} is not in daily-trackers/. Compare on the tracker's page, or run "
+            "'manage.py check_trackers': both name what brings it back whole."
         )
     raise ChangedOutside(
         f"The workbook {tracker.filename} was changed outside Lendbook. Open the tracker's page, compare and adopt."
     )
 
 
+def read_current(tracker):
+    """The bytes at the workbook's name if they are its true ones, else None. Moves nothing, and needs no lock."""
+    content = _bytes_of(path_of(tracker))
+    return content if content is not None and sha256_of(content) == tracker.sha256 else None
+
+
 def read_outside(tracker):
-    """The bytes at the workbook's name, whoever wrote them; None where there is no file. Raises StoreError when too big."""
-    return _bytes_of(path_of(tracker))
+    """The bytes at the workbook's name, whoever wrote them, also where a link leads; None where there is no file.
+
+    Raises StoreError for what is no file, too big or unreadable.
+    """
+    return bytes_at(path_of(tracker))
 
 
 def read_kept(tracker, version=None):
@@ -192,9 +203,20 @@ def read_recorded(tracker):
 
 
 def _bytes_of(path):
+    """As bytes_at; a link is no file of ours, wherever it leads."""
+    if path.is_symlink():
+        raise StoreError(f"{path.name} is a link, where the file itself should be.")
+    return bytes_at(path)
+
+
+def bytes_at(path):
+    """The bytes of a file that may be a workbook; None where there is none. Raises StoreError."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise StoreError(f"{path.name} is larger than 5 MB; no tracker is. Move it away and restore the workbook.")
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise StoreError(f"{path.name} is {'a folder' if stat.S_ISDIR(state.st_mode) else 'no file'}.")
+        if state.st_size > MAX_BYTES:
+            raise StoreError(f"{path.name} is larger than 5 MB; no tracker is.")
         return path.read_bytes()
     except FileNotFoundError:
         return None
@@ -294,13 +316,32 @@ def settle(*trackers):
 
 
 def set_aside(tracker):
-    """Keep the file at the workbook's name, whatever it is, in versions/ as "…-outside…", before another takes its place."""
-    content = _bytes_of(path_of(tracker))
+    """Keep the file at the workbook's name, whatever it is, in versions/ as "…-outside…", before another takes its place.
+
+    What is no file that can be read (a folder, a link) is moved to orphans/. Returns where it is kept, or None.
+    """
+    path = path_of(tracker)
+    try:
+        content = _bytes_of(path)
+    except StoreError:
+        return move_to_orphans(path)
     if content is not None:
         kept = aside_path(tracker, content)
         _write_durable(kept, content)
         return kept
     return None
+
+
+def move_to_orphans(path):
+    """Move what nobody claims, file or folder, into orphans/ beside what lies there; returns its new place."""
+    place_of = Path(settings.DATA_DIR, "orphans", path.parent.name)
+    place_of.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place, number = place_of / path.name, 1
+    while os.path.lexists(place):
+        number += 1
+        place = place_of / f"{path.stem}-{number}{path.suffix}"
+    os.rename(path, place)
+    return place
 
 
 def aside_path(tracker, content):
@@ -309,16 +350,32 @@ def aside_path(tracker, content):
     return versions_folder() / f"{stem}-outside-{sha256_of(content)[:8]}.xlsx"
 
 
+def newer_kept(tracker, names=None):
+    """[path] of kept copies of later versions than the row's, newest first: somebody put the database back.
+
+    `names` are the names in versions/, where they were listed before.
+    """
+    stem, found = tracker.filename.removesuffix(".xlsx"), {}
+    for name in os.listdir(versions_folder()) if names is None else names:
+        named = _KEPT_NAME.fullmatch(name)
+        if named and named[1] == stem and int(named[2]) > tracker.version:
+            found[int(named[2])] = versions_folder() / name
+    return [found[version] for version in sorted(found, reverse=True)]
+
+
 def keep_version(tracker):
     """Copy the current workbook into versions/ and let go of all but the last KEPT_VERSIONS. Best effort by design:
 
-    the payment is safe in the workbook and the ledger already, so a full disk here refuses nothing.
+    the payment is safe in the workbook and the ledger already, so a full disk here refuses nothing. Another workbook
+    of that number, left there by a database that was put back since, is kept beside.
     """
     with contextlib.suppress(OSError):
         kept = version_path(tracker, tracker.version)
         fresh = kept.with_suffix(".part")
         shutil.copyfile(path_of(tracker), fresh)
         os.chmod(fresh, 0o600)
+        if kept.exists() and (other := kept.read_bytes()) != fresh.read_bytes():
+            os.rename(kept, aside_path(tracker, other))
         os.rename(fresh, kept)
         version_path(tracker, tracker.version - KEPT_VERSIONS).unlink(missing_ok=True)
 

@@ -39,7 +39,7 @@ def paid_days(tracker):
 
 
 def posted_days(tracker):
-    return {day: amount for (day, column), amount in checks.posted_amounts(tracker).items() if column == "paid"}
+    return {day: amount for (day, column), amount in checks.posted_of(tracker).amounts.items() if column == "paid"}
 
 
 def assert_whole(tracker, day, acknowledged):

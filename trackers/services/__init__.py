@@ -15,6 +15,7 @@ from trackers.services.change import (
     commit,
     contents_of,
     current,
+    grown_trail,
     kept_contents,
     refuse_frozen,
     take_figures,
@@ -23,13 +24,18 @@ from trackers.services.change import (
     waiting,
     written,
 )
+from trackers.services.copies import Compared, Stored, compare_with, holding_more, stored_of
 from trackers.services.days import AMOUNTS, ask_about, check_seen, day_change, move_payment, record_payment
-from trackers.services.life import close_tracker, edit_terms, empty, rebuild_workbook, renew, reopen_tracker
+from trackers.services.life import close_tracker, edit_terms, empty, renew, reopen_tracker
 from trackers.services.opening import customer_for, login_for, open_tracker, skipping
+from trackers.services.rebuild import from_ledger, rebuild_workbook, told_of
+from trackers.services.starts import right_start
 
 __all__ = [
     "AMOUNTS",
     "CACHED",
+    "Compared",
+    "Stored",
     "apply",
     "as_handed_over",
     "ask_about",
@@ -38,12 +44,16 @@ __all__ = [
     "check_seen",
     "close_tracker",
     "commit",
+    "compare_with",
     "contents_of",
     "current",
     "customer_for",
     "day_change",
     "edit_terms",
     "empty",
+    "from_ledger",
+    "grown_trail",
+    "holding_more",
     "kept_contents",
     "login_for",
     "move_payment",
@@ -53,10 +63,13 @@ __all__ = [
     "refuse_frozen",
     "renew",
     "reopen_tracker",
+    "right_start",
     "skipping",
+    "stored_of",
     "take_figures",
     "take_terms",
     "terms_of",
+    "told_of",
     "waiting",
     "written",
 ]

@@ -15,11 +15,14 @@ from trackers.schedule import MAX_DAY
 from trackers.workbook.build import build_workbook
 from trackers.workbook.contents import Contents, edited
 from trackers.workbook.errors import CannotPatch, WorkbookError
+from trackers.workbook.hidden import mark_of
 from trackers.workbook.patch import write
 from trackers.workbook.read import Opened, open_workbook, read
 
 # What a workbook's summary is cached as in the row.
 CACHED = ("days_paid", "total_paid", "balance", "expected", "pending", "pocket_money", "last_paid_on", "last_day")
+# What the row of a version, and its history, remember of the payments: by that a copy of it is known again.
+REMEMBERED = ("days_paid", "total_paid", "balance", "last_paid_on")
 _TERMS = (
     "tracker_name", "investment", "scheme_period", "per_day_payment", "strategy", "enhanced_count", "start_date",
 )  # fmt: skip
@@ -65,8 +68,16 @@ def _note_changed_outside(pk):
 
 
 def _only_saved_again(tracker, outside):
-    """Whether a foreign copy says what Lendbook wrote last: same tracker and version, no input and no formula differs."""
-    return outside.tracker_id == str(tracker.uid) and outside.version == tracker.version and outside.is_as_written
+    """Whether a foreign copy says what Lendbook wrote last: same tracker and version, no input and no formula differs.
+
+    Its number alone proves nothing: after a database was put back, two versions may bear the same one.
+    """
+    if outside.tracker_id != str(tracker.uid) or outside.version != tracker.version or not outside.is_as_written:
+        return False
+    kept, summary = kept_contents(tracker), outside.summary()
+    if kept is not None:
+        return kept.cells == outside.cells
+    return all(summary[name] == getattr(tracker, name) for name in REMEMBERED)
 
 
 def contents_of(tracker):
@@ -126,8 +137,15 @@ def _brought_on(tracker, content):
 
 def changed(tracker, opened, *, days=None, parameters=None, **replaced):
     """The Change that edits some inputs (None clears one); its version is one more than the row's."""
+    replaced = {"trail": grown_trail(tracker, opened.contents), **replaced}
     new = edited(opened.contents, days=days, parameters=parameters, version=tracker.version + 1, **replaced)
     return Change(tracker, opened, new)
+
+
+def grown_trail(tracker, *merged):
+    """The trail of a workbook that takes in what `merged` (Contents) say and follows on the row's version."""
+    marks = [mark for contents in merged for mark in contents.trail]
+    return tuple(dict.fromkeys([*marks, mark_of(tracker.sha256)]))
 
 
 def commit(changes, *, user, reason, adjust=False, also=None, mends=False):

@@ -1,4 +1,4 @@
-"""A tracker's life after it was opened: terms changed, closed, opened again, renewed, its workbook built anew."""
+"""A tracker's life after it was opened: terms changed, closed, opened again, renewed."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -11,24 +11,9 @@ from ledger import services as ledger
 from ledger.payment_modes import CASH
 from trackers import posting, store
 from trackers.models import Tracker
-from trackers.services.change import (
-    Change,
-    apply,
-    as_handed_over,
-    changed,
-    commit,
-    current,
-    refuse_frozen,
-    take_terms,
-    waiting,
-    written,
-)
+from trackers.services.change import apply, changed, commit, current, refuse_frozen, take_terms, written
 from trackers.services.days import day_change, open_one
 from trackers.services.opening import open_tracker
-from trackers.workbook.build import build_workbook
-from trackers.workbook.contents import edited
-from trackers.workbook.errors import WorkbookError
-from trackers.workbook.read import read
 
 
 def empty(tracker, *, user=None):
@@ -134,27 +119,3 @@ def renew(tracker, *, start_date, user=None, adjust=False, post_disbursement=Tru
             )  # fmt: skip
         store.settle(*(change.tracker for change in settled))
         return new
-
-
-def rebuild_workbook(tracker, *, user=None):
-    """Build the workbook anew from its data; returns (tracker, what it was built from).
-
-    Missing, damaged or changed outside: from the kept copy of the row's version, so that nothing acknowledged is lost.
-    Raises store.StoreError where neither is to be had. A file that was in the way is kept beside as a version.
-    """
-    with store.locked(tracker.book_id, tracker.pk):
-        tracker = Tracker.objects.select_related("book", "customer__user").get(pk=tracker.pk)
-        try:
-            contents, source = current(tracker).contents, "the workbook"
-        except (store.StoreError, WorkbookError) as error:
-            kept = store.read_kept(tracker)
-            if kept is None:
-                raise store.StoreError(f"{error} There is no kept copy of version {tracker.version} either.") from error
-            contents, source = read(kept), f"the kept copy of version {tracker.version}"
-            store.set_aside(tracker)
-        new = as_handed_over(tracker, edited(contents, version=tracker.version + 1))
-        content = build_workbook(new, store.template_of(tracker.book_id)).data
-        with waiting([(tracker, content)]) as files, transaction.atomic(durable=True):
-            apply([Change(tracker, None, new)], files, user=user, reason="Workbook built anew", mends=True)
-        store.settle(tracker)
-        return tracker, source

@@ -1,7 +1,7 @@
 """What a tracker's workbook says, free of its file: terms, filled-in days, and the figures that follow from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -109,6 +109,15 @@ class Contents:
         spreadsheet program merely saved it, and it is simply the tracker's next version."""
         is_sound = not (self.altered or self.unreadable or self.foreign_formulas)
         return is_sound and self.baseline is not None and self.cells == self.baseline
+
+    @cached_property
+    def as_last_written(self) -> "Contents":
+        """What Lendbook last wrote into a file that was read thoroughly, whatever somebody typed into it since."""
+        parameters, days = {}, {}
+        for cell, value in (self.baseline or {}).items():
+            day, name = self.layout.place(cell)
+            (parameters if day is None else days.setdefault(day, {}))[name] = value
+        return replace(self, parameters=parameters, days=days, last_day=max(self.last_day, *days, 0))
 
     def rows(self) -> list[dict[str, object]]:
         """One mapping a day, with the fields of every kind; amounts Decimal with two places, None where blank."""

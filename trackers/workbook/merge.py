@@ -6,6 +6,10 @@ Nothing is changed here; the result is shown whole, and what staff confirms goes
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
+from enum import Enum
+
+from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
 
 from trackers.schedule import TermsError
 from trackers.workbook.contents import Contents, Refusal, Value, edited
@@ -13,6 +17,14 @@ from trackers.workbook.layouts import HIDDEN_SHEET
 from trackers.workbook.sheetxml import row_number
 
 _NEVER_BLANK = ("tracker_name", "investment", "scheme_period", "per_day_payment", "start_date")
+
+
+class Descent(Enum):
+    """How a copy is related to the stored workbook, which decides what its cells are compared with."""
+
+    COPY = "taken from a version that the store had: its own baseline tells what was changed in it"
+    LATER = "grown from the stored version, as after a database was put back: whatever differs is newer"
+    PARTED = "went another way than the store: where both hold something else, a person decides"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,9 @@ class Comparison:
     """What a copy would change. `adjustments` are changes of closed days, to be posted on the first open day; `kept`
     are changes of the store that the copy does not have (old: baseline, new: stored). `formulas` are changes whose cell
     holds a formula in the copy (new: the value that it shows): they are written only where staff takes them, `closed`
-    are those of them on closed days. All in the sheet's order."""
+    are those of them on closed days.
+    `unread` are those of the refused cells in which something was typed that nobody would find again. All in the sheet's
+    order."""
 
     to_apply: tuple[Change, ...] = ()
     adjustments: tuple[Change, ...] = ()
@@ -56,6 +70,12 @@ class Comparison:
     refused: tuple[Refusal, ...] = ()
     formulas: tuple[Change, ...] = ()
     closed: frozenset[str] = frozenset()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def holds_more(self) -> bool:
+        """Whether the copy says anything that the store does not know, be it only to be asked about."""
+        return bool(self.to_apply or self.adjustments or self.conflicts or self.formulas or self.unread)
 
     @property
     def changes_nothing(self) -> bool:
@@ -79,12 +99,16 @@ def _in_order(changes: Iterable[Change], more: Iterable[Change]) -> tuple[Change
 
 
 def compare(
-    stored: Contents | None, uploaded: Contents, *, is_closed: Callable[[int], bool] = lambda day: False
+    stored: Contents | None,
+    uploaded: Contents,
+    *,
+    is_closed: Callable[[int], bool] = lambda day: False,
+    descent: Descent = Descent.COPY,
 ) -> Comparison:
     """Compare a copy, read thoroughly, with the stored workbook (None: the tracker is new, every cell is to apply).
 
     A lender's own workbook has no baseline and is compared against an empty one. `is_closed` tells whether a day lies
-    in a closed period.
+    in a closed period, `descent` what the copy's cells are compared with.
     """
     if stored is not None and (reason := _foreign(stored, uploaded)):
         return Comparison(refused=(reason,))
@@ -95,7 +119,13 @@ def compare(
     for cell, base, theirs in _pairs(uploaded, now):
         mine = now.get(cell)
         day, field = layout.place(cell)
-        if theirs == base:
+        if descent is not Descent.COPY:
+            base = mine if descent is Descent.LATER or theirs == mine else None
+        if is_moved_to_1904(mine, theirs):
+            refused.append(Refusal(cell, _moved_to_1904(mine, theirs)))
+        elif descent is Descent.PARTED and theirs is None and mine is not None:
+            conflicts.append(Conflict(cell, day, field, None, mine, None))
+        elif theirs == base:
             if mine != base:
                 kept.append(Change(cell, day, field, base, mine))
         elif theirs is None and field in _NEVER_BLANK:
@@ -117,7 +147,25 @@ def compare(
         kept=tuple(kept),
         conflicts=tuple(conflicts),
         refused=(*refused, *impossible),
+        unread=tuple(refusal.cell for refusal in (*uploaded.unreadable, *impossible, *_rows_moved(uploaded))),
     )
+
+
+def is_moved_to_1904(mine: Value | None, theirs: Value | None) -> bool:
+    """Whether two dates lie as far apart as the two ways in which workbooks count them: then nobody moved the date."""
+    return isinstance(mine, date) and isinstance(theirs, date) and abs((theirs - mine).days) == DAYS_FROM_1900_TO_1904
+
+
+def _moved_to_1904(mine: date, theirs: date) -> str:
+    return (
+        f"The date reads {theirs}, four years and a day from {mine}: the workbook's option “Use 1904 date system” was "
+        "switched. It stays as it is; a start date that is really meant is changed on the tracker's page."
+    )
+
+
+def _rows_moved(uploaded: Contents) -> list[Refusal]:
+    """The day from which on nothing was compared, as rows were put in or taken out."""
+    return [refusal for refusal in uploaded.altered if refusal.cell[0] == "A"]
 
 
 def edits_of(changes: Iterable[Change]) -> tuple[dict[int, dict[str, Value | None]], dict[str, Value | None]]:
@@ -154,7 +202,7 @@ def _pairs(uploaded: Contents, now: Mapping[str, Value]) -> Iterator[tuple[str, 
     layout, baseline, theirs = uploaded.layout, uploaded.baseline or {}, uploaded.cells
     unread = {refusal.cell for refusal in uploaded.unreadable}
     # A row put in or taken out makes every cell from there on stand for another day: the reader stopped before it.
-    cut = min((row_number(refusal.cell) for refusal in uploaded.altered if refusal.cell[0] == "A"), default=None)
+    cut = min((row_number(refusal.cell) for refusal in _rows_moved(uploaded)), default=None)
     for cell in sorted(baseline.keys() | theirs.keys() | now.keys(), key=layout.place_in_sheet):
         is_read = cell not in unread and (cut is None or row_number(cell) < cut)
         if is_read and layout.place(cell)[0] not in uploaded.refused_days:

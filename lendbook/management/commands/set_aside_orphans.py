@@ -1,27 +1,26 @@
 """Move files that belong to no row out of the way, without losing one."""
 
-import os
-from pathlib import Path
-
-from django.conf import settings
-
 from expenses import checks as expenses
 from ledger.management.base import LedgerCommand
-from trackers import checks as trackers
+from trackers import store, strays
 
 
 class Command(LedgerCommand):
-    help = "Move files that no tracker and no upload claims into orphans/ of the instance's folder; none is deleted."
+    help = (
+        "Move files that no tracker and no upload claims into orphans/ of the instance's folder; none is deleted. A "
+        "workbook that says what no tracker knows stays, unless --all is given."
+    )
+
+    def add_options(self, parser):
+        parser.add_argument("--all", action="store_true", help="workbooks that hold what no tracker knows as well")
 
     def act(self, **options):
-        moved = []
-        for path, _ in [*trackers.strays(), *expenses.strays()]:
-            folder = Path(settings.DATA_DIR, "orphans", path.parent.name)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place, number = folder / path.name, 1
-            while place.exists():
-                number += 1
-                place = folder / f"{path.stem}-{number}{path.suffix}"
-            os.rename(path, place)
-            moved.append(str(place))
-        self.answer({"moved": moved}, *(f"Moved to {place}" for place in moved), *([] if moved else ["No orphan."]))
+        left = {} if options["all"] else {one.path: one for one in strays.strays() if one.adopt}
+        found = [one.path for one in strays.strays()] + [path for path, _ in expenses.strays()]
+        moved = [str(store.move_to_orphans(path)) for path in found if path not in left]
+        self.answer(
+            {"moved": moved, "left": [str(path) for path in left]},
+            *(f"Moved to {place}" for place in moved),
+            *(f"Left where it is: {one.place}. {one.message} {one.adopt}" for one in left.values()),
+            *([] if moved or left else ["No orphan."]),
+        )

@@ -12,7 +12,8 @@ from trackers.workbook.merge import Change, Comparison
 class Command(TrackerCommand):
     help = (
         "Compare a workbook cell by cell with a tracker, or with nothing as a new tracker of a customer; --apply writes "
-        "what may be written. Conflicts stay as Lendbook has them: settle them on the tracker's page. FILE stays as it is."
+        "what may be written. Conflicts stay as Lendbook has them unless --take names them. A file that lies in the workbook's "
+        "place, or is newer than its row, is taken when every cell is decided, or not at all. FILE stays as it is."
     )
 
     def add_options(self, parser):
@@ -27,10 +28,14 @@ class Command(TrackerCommand):
             nargs="+",
             default=[],
             metavar="CELL",
-            help="input cells that hold a formula, to take the value that each shows; 'formulas' means all of them",
+            help="cells of which the file's value counts: conflicts, and input cells that hold a formula, whose shown value "
+            "is taken; 'formulas' means all of the latter, 'all' all of both",
         )
         parser.add_argument(
             "--adjust", action="store_true", help="take cells of closed days too, posted on the first open day"
+        )
+        parser.add_argument(
+            "--leave", nargs="+", default=[], metavar="CELL", help="cells that stay as Lendbook has them, or 'all'"
         )
 
     def work(self, **options):
@@ -52,10 +57,26 @@ class Command(TrackerCommand):
         take = _taken(compared.comparison, options["take"])
         if options["apply"] and not compared.is_foreign:
             tracker, changes = adopt.adopt_copy(
-                tracker, compared.uploaded, take=take, adjust=options["adjust"], seen=compared.version
+                tracker,
+                compared.uploaded,
+                take=take,
+                leave=options["leave"],
+                adjust=options["adjust"],
+                seen=compared.version,
             )
             entries = adopt.posted_by(tracker, changes)
+        self.say_where_it_comes_from(compared)
         return compared.comparison.taking(take), tracker, entries
+
+    def say_where_it_comes_from(self, compared):
+        """On standard error: that the database was put back, or what the comparison could not know."""
+        if compared.is_ahead:
+            self.say(
+                f"The database was put back: its row is version {compared.version}, this workbook "
+                f"{compared.uploaded.version}. What differs is newer."
+            )
+        for sentence in compared.stored.unknown:
+            self.say(f"Compared with the ledger, no copy of version {compared.version} is left. Not known: {sentence}")
 
     def work_on_new(self, book, data, options):
         """(comparison, the new tracker or None, its entries)."""
@@ -70,11 +91,17 @@ class Command(TrackerCommand):
         return comparison.taking(take), tracker, posted.of_tracker(tracker)
 
     def tell(self, comparison, tracker, options, entries):
+        take = _taken(comparison, options["take"], is_known=False)
+        taken = [one for one in comparison.conflicts if one.cell in take]
         changes = [*comparison.to_apply, *(comparison.adjustments if options["adjust"] else ())]
+        changes += [one.taking_upload() for one in taken]
+        conflicts = [one for one in comparison.conflicts if one not in taken]
         refused = list(comparison.refused)
         refused += [Refusal(change.cell, _of_formula(change)) for change in comparison.formulas]
         if not options["adjust"]:
             refused += [Refusal(change.cell, _of_closed_day(change)) for change in comparison.adjustments]
+        refused = [one for one in refused if not _is_named(options["leave"], one.cell)]
+        conflicts = [one for one in conflicts if not _is_named(options["leave"], one.cell)]
         document = {
             "id": tracker and tracker.pk,
             "filename": tracker and tracker.filename,
@@ -82,7 +109,7 @@ class Command(TrackerCommand):
             "kept": [_shape(change) for change in comparison.kept],
             "conflicts": [
                 {"cell": one.cell, "baseline": one.baseline, "stored": one.stored, "uploaded": one.uploaded}
-                for one in comparison.conflicts
+                for one in conflicts
             ],
             "refused": [{"cell": one.cell, "reason": one.reason} for one in refused],
             "posted": posted.sums(entries),
@@ -91,26 +118,29 @@ class Command(TrackerCommand):
         where = f" Posted: {posted.words(entries)}." if entries else ""
         self.answer(
             document,
-            *(f"{one.cell}: conflict, {one.stored} here, {one.uploaded} in the file" for one in comparison.conflicts),
+            *(f"{one.cell}: conflict, {one.stored} here, {one.uploaded} in the file" for one in conflicts),
             *(f"{one.cell}: refused. {one.reason}" for one in refused),
             *(f"{change.cell}: {change.old} → {change.new}" for change in changes),
             f"{done}: {len(changes)} cells{f' of {tracker.filename}' if tracker else ''}.{where}",
         )
         if refused:
             raise Refused(f"{len(refused)} cells were refused; mend them in the file and adopt it again.")
-        if options["apply"] and comparison.conflicts:
-            raise Refused(f"{len(comparison.conflicts)} conflicts stay as they are; settle them on the tracker's page.")
+        if options["apply"] and conflicts:
+            raise Refused(f"{len(conflicts)} conflicts stay as they are; settle them on the tracker's page.")
 
 
-def _taken(comparison: Comparison, named: list[str]) -> set[str]:
-    """The cells with a formula that --take names. Raises WrongUse for a cell that holds none."""
+def _taken(comparison: Comparison, named: list[str], *, is_known: bool = True) -> set[str]:
+    """The conflicts and cells with a formula that --take names. Raises WrongUse for a cell that is neither."""
     formulas = {change.cell for change in comparison.formulas}
-    if named == ["formulas"]:
-        return formulas
+    choices = formulas | {conflict.cell for conflict in comparison.conflicts}
+    if named in (["formulas"], ["all"]):
+        return choices if named == ["all"] else formulas
     cells = {cell.strip(",").upper() for cell in named}
-    if strange := sorted(cells - formulas):
-        held = ", ".join(sorted(formulas)) or "none does"
-        raise WrongUse(f"--take {strange[0]}: that is no input cell that holds a formula and differs (those: {held}).")
+    if is_known and (strange := sorted(cells - choices)):
+        held = ", ".join(sorted(choices)) or "none does"
+        raise WrongUse(
+            f"--take {strange[0]}: that is no conflict, and no input cell that holds a formula and differs (those: {held})."
+        )
     return cells
 
 
@@ -120,6 +150,10 @@ def _of_formula(change: Change) -> str:
 
 def _of_closed_day(change):
     return f"Day {change.day} lies in a closed period: repeat with --adjust to post it on the first open day."
+
+
+def _is_named(cells, cell):
+    return "all" in cells or cell in {one.strip(",").upper() for one in cells}
 
 
 def _shape(change):
