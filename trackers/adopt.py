@@ -7,7 +7,7 @@ in versions/.
 
 import uuid
 from collections.abc import Container
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.contrib.auth import get_user_model
@@ -21,9 +21,10 @@ from ledger.models import Job
 from trackers import posted, posting, services, store
 from trackers.collection import REFUSALS, words
 from trackers.models import Customer, Draft, Tracker
+from trackers.schedule import TermsError
 from trackers.services.copies import is_closed
 from trackers.workbook.contents import Contents, edited
-from trackers.workbook.errors import NotATracker
+from trackers.workbook.errors import NotATracker, WorkbookError
 from trackers.workbook.merge import Change, Descent, compare, edits_of
 from trackers.workbook.read import read
 
@@ -59,6 +60,32 @@ def compare_outside(tracker):
         if content is None:
             raise store.Missing(f"The workbook {tracker.filename} is not in daily-trackers/.")
         return services.compare_with(tracker, stored, read(content, thorough=True))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """How a tracker's files stand beside its row: what is kept of it (None: nothing can be made of it, `fault` says
+    why), and the files that say more, the newest first."""
+
+    stored: services.Stored | None
+    holding: tuple[services.Holding, ...] = ()
+    fault: str = ""
+
+    @property
+    def can_be_built(self):
+        """Whether the workbook can be built anew from what is kept, and nothing that lies beside it says more."""
+        return bool(self.stored and self.stored.in_the_way and not self.holding)
+
+
+def files_beside(tracker):
+    """The Beside of a tracker; nothing is written."""
+    with store.locked(tracker.book_id, tracker.pk):
+        tracker = _fresh(tracker.pk)
+        try:
+            stored = services.stored_of(tracker)
+        except (store.StoreError, WorkbookError, TermsError) as error:
+            return Beside(None, fault=str(error))
+        return Beside(stored, tuple(services.holding_more(tracker, stored)))
 
 
 def _fresh(pk):

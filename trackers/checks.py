@@ -7,7 +7,7 @@ being saved at this moment does too, is looked at again under its lock, and only
 import contextlib
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from decimal import Decimal
 
@@ -102,7 +102,15 @@ def _looked_at(book, repair=False):
     for tracker in trackers.iterator(chunk_size=500):
         names = kept.get(tracker.filename.removesuffix(".xlsx"), ())
         content = _sound_at_a_glance(tracker, posted[tracker.pk], columns, names)
-        yield tracker, [] if content else _of_one(tracker, repair), content
+        yield tracker, [] if content else _looked_at_closely(tracker, repair), content
+
+
+def _looked_at_closely(tracker, repair):
+    """The Findings of a tracker under its lock; another one's workbook at its name is taken in before it is put aside."""
+    found = _of_one(tracker, repair)
+    if [one.kind for one in found] == ["changed outside"] and (stray := strays.lying_at(tracker)):
+        return [replace(found[0], message=stray.message, mend=stray.adopt)]
+    return found
 
 
 def _kept_names():
@@ -281,10 +289,11 @@ def _differences(tracker, opened, posted, columns):
 
 
 def _wrong_dates(contents, posted, wanted):
-    """(day, date) of days whose entries stand on another date; an adjustment counts by the date that it adjusts."""
+    """(day, date) of days whose entries stand on another date; an adjustment may stand on the one that it adjusts."""
     for (day, column), dates in sorted(posted.dates.items()):
         if (day, column) in wanted:
-            yield from ((day, on) for on in sorted(dates) if on != contents.terms.date_of(day))
+            of_day = contents.terms.date_of(day)
+            yield from ((day, adjusts) for adjusts, on in sorted(dates) if of_day not in (adjusts, on))
 
 
 def _columns_of(book):
@@ -337,7 +346,7 @@ def _posted_of(book, *narrower):
         if len(parts) == 4:
             of_tracker, key = found[int(parts[0])], (int(parts[1]), parts[2])
             of_tracker.amounts[key] += amount
-            of_tracker.dates[key].add(adjusts or date)
+            of_tracker.dates[key].add((adjusts or date, date))
         elif parts[1:] == ["disbursed"]:
             found[int(parts[0])].disbursed_on = adjusts or date
     return found

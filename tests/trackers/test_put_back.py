@@ -13,14 +13,19 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from ledger.models import LedgerEntry
+from ledger import closing
+from ledger import services as ledger
+from ledger.models import LedgerEntry, Role
 from lendbook import verifying
 from tests import world
-from tests.lendbook.planted import run
+from tests.lendbook.planted import both, run, sql
+from tests.trackers.test_adopt import typed_over
 from trackers import receipts, services, store
 from trackers.models import Tracker
+from trackers.workbook.read import read
 
 pytestmark = pytest.mark.django_db
 MOMENTS = ("morning", "noon", "evening")
@@ -32,6 +37,8 @@ class Shop:
 
     def __init__(self, tmp_path):
         self.book, self.kept, self.points, self.truth = world.book(), tmp_path / "kept", {}, {}
+        self.ravi = world.person("ravi")
+        ledger.set_member(self.book, self.ravi, Role.STAFF)
         self.john, self.mary = (self._opened(login) for login in ("john", "mary"))
         self._pay(self.john, 1, "500", notes="in the shop")
         self._pay(self.john, 1, "200", mode="UPI", add=True)
@@ -226,3 +233,245 @@ def test_whatever_lies_at_the_workbooks_names_nothing_acknowledged_is_lost(shop,
             assert not store.path_of(tracker).is_symlink(), state
         kept = [*store.versions_folder().glob("*-outside-*"), *settings.DATA_DIR.glob("orphans/daily-trackers/*")]
         assert len(kept) >= 2, state
+
+
+# ------------------------------------------------------------------------------------------------ what it says
+
+
+def remedies():
+    return {fault.text: fault.remedy for fault in verifying.verify().faults}
+
+
+def test_a_database_put_back_is_called_so_with_what_the_workbook_has_more_and_adopting_says_it_too(shop):
+    shop.put_back("noon", "evening", None)
+    said, remedy = next((text, how) for text, how in remedies().items() if shop.john.filename in how)
+    john = Tracker.objects.get(pk=shop.john.pk)
+    assert f"The database was put back: its row is version {john.version}, the workbook {john.filename}" in said
+    assert f"version {john.version + 3}" in said
+    assert "day 4: 750" in said
+    assert "day 3: nothing instead of 500.5" in said
+    assert remedy == f"adopt_workbook {store.path_of(john)} --tracker {john.filename} --apply"
+    with pytest.raises(ValidationError, match="read-only since .* The database was put back"):
+        services.record_payment(john, 9, paid=Decimal(1))
+    numbers = {one.number for one in receipts.of_tracker(john)}
+    run(*remedy.split())
+    assert {one.number for one in receipts.of_tracker(john)} > numbers
+
+
+def test_today_beside_yesterdays_folder_is_shown_first_and_then_built_from_ledger_and_receipts(shop):
+    shop.put_back("evening", "morning", None)
+    name = shop.john.filename
+    assert f"rebuild_workbook {name} --from-ledger --apply" in remedies().values()
+    code, said = run("rebuild_workbook", name)
+    assert (code, "--from-ledger" in said) == (1, True)
+    code, said = run("rebuild_workbook", name, "--from-ledger")
+    assert code == 0
+    assert "Day 4, 2024-10-20: paid 750.00, mode UPI" in said
+    assert "Not known: What was written into Notes since version" in said
+    assert "Nothing was written yet" in said
+    assert store.path_of(shop.john).read_bytes() == (shop.kept / "morning/daily-trackers" / name).read_bytes()
+    code, said = run("rebuild_workbook", name, "--from-ledger", "--apply")
+    assert (code, "from its ledger entries and receipts" in said) == (0, True)
+    days = services.contents_of(shop.john).days
+    assert (days[1]["notes"], days[2]["mode"], days[4]["mode"]) == ("in the shop", "Cheque", "UPI")
+    assert "notes" not in days[6]  # written in the evening, of which no copy is left
+    code, said = run("rebuild_workbook", name, "--from-ledger")
+    assert (code, "says all of version" in said) == (1, True)
+
+
+def test_building_anew_asks_before_it_leaves_out_what_a_file_says_more(shop):
+    shop.put_back("noon", "evening", "evening")
+    name = shop.john.filename
+    code, said = run("rebuild_workbook", name)
+    assert (code, "says what Lendbook does not know" in said, "day 4: 750" in said) == (1, True, True), said
+    assert Tracker.objects.get(pk=shop.john.pk).total_paid == shop_total(shop, "noon")
+    assert run("rebuild_workbook", name, "--yes")[0] == 0
+    # It was put aside, but the copy that is kept of it is still offered.
+    assert any("The database was put back" in text for text in remedies())
+    made_sound()
+    assert_all_is_there(shop.book, shop.truth["evening"])
+
+
+def test_a_database_that_went_on_after_it_was_put_back_and_its_old_workbook_part_cell_by_cell(shop):
+    shop.put_back("noon", None, None)
+    made_sound()
+    services.record_payment(shop.john, 4, paid=Decimal(600))
+    services.record_payment(shop.john, 5, paid=Decimal(80))
+    shutil.copyfile(shop.kept / "evening/daily-trackers" / shop.john.filename, store.path_of(shop.john))
+    (said,) = [text for text in remedies() if shop.john.filename in text]
+    assert "day 6: 120" in said
+    path, name = str(store.path_of(shop.john)), shop.john.filename
+    code, answer = run("adopt_workbook", path, "--tracker", name, "--apply")
+    assert (code, "Nothing was written" in answer) == (1, True)
+    assert not verifying.verify().is_sound
+    decided = ("--take", "C17", "--take", "E17", "--leave", "all")
+    assert run("adopt_workbook", path, "--tracker", name, "--apply", *decided)[0] == 0
+    days = services.contents_of(shop.john).days
+    assert [days[day]["paid"] for day in (3, 4, 5, 6)] == [Decimal("500.50"), 750, 80, 120]
+    made_sound()
+    assert in_ledger(shop.book) == in_workbooks(shop.book)
+
+
+def test_a_workbook_of_another_tracker_that_is_newer_is_taken_in_by_its_own(shop):
+    shop.put_back("morning", "morning", "morning")
+    newer = (shop.kept / "evening/daily-trackers" / shop.mary.filename).read_bytes()
+    store.path_of(shop.john).write_bytes(newer)
+    assert any(f"--tracker {shop.mary.filename} --apply" in remedy for remedy in remedies().values())
+    made_sound()
+    wanted = {key: value for key, value in shop.truth["evening"].items() if key[0] == shop.mary.pk}
+    wanted |= {key: value for key, value in shop.truth["morning"].items() if key[0] == shop.john.pk}
+    assert_all_is_there(shop.book, wanted)
+
+
+@pytest.mark.parametrize("has_versions", [True, False])
+def test_a_tracker_opened_after_the_databases_moment_is_adopted_and_never_put_aside(shop, has_versions):
+    anna = shop._opened("anna")
+    services.record_payment(anna, 1, paid=Decimal(900))
+    services.record_payment(anna, 2, paid=Decimal(100))
+    kept = {path: path.read_bytes() for path in settings.DATA_DIR.glob(f"*/{anna.filename.removesuffix('.xlsx')}*")}
+    shop.put_back("evening", "evening", "evening")
+    assert not Tracker.objects.filter(pk=anna.pk).exists()
+    for path, content in kept.items():
+        if has_versions or path.parent == store.folder():
+            path.write_bytes(content)
+    code, said = run("set_aside_orphans")
+    assert (code, f"Left where it is: daily-trackers/{anna.filename}" in said) == (0, True)
+    made_sound()
+    assert not store.folder().joinpath(anna.filename).exists() or Tracker.objects.filter(filename=anna.filename)
+    assert Tracker.objects.get(uid=anna.uid).total_paid == 1000
+    assert sum(paid or 0 for paid, _ in in_ledger(shop.book).values()) == 1000 + sum(
+        paid or 0 for paid, _ in shop.truth["evening"].values()
+    )
+
+
+def test_what_is_newer_in_a_closed_day_is_named_with_adjust(shop):
+    shop.put_back("noon", "evening", None)
+    closing.close_day(shop.book, date(2024, 10, 20))
+    assert any("--apply --adjust" in remedy for remedy in remedies().values())
+    run("adopt_workbook", str(store.path_of(shop.john)), "--tracker", shop.john.filename, "--apply")
+    assert Tracker.objects.get(pk=shop.john.pk).total_paid == shop_total(shop, "noon")
+    made_sound()
+    assert in_workbooks(shop.book) == shop.truth["evening"]
+    assert in_ledger(shop.book) == shop.truth["evening"]
+
+
+def shop_total(shop, moment):
+    return sum(paid or 0 for (pk, _), (paid, _) in shop.truth[moment].items() if pk == shop.john.pk)
+
+
+def test_a_closed_tracker_takes_in_its_newer_workbook_too(shop):
+    shop.put_back("noon", "evening", None)
+    john = Tracker.objects.get(pk=shop.john.pk)
+    services.close_tracker(john, closing=Tracker.Closing.WRITTEN_OFF)
+    made_sound()
+    assert_all_is_there(shop.book, shop.truth["evening"])
+    assert not Tracker.objects.get(pk=shop.john.pk).is_active
+
+
+def test_a_cell_that_cannot_be_read_keeps_the_file_where_it_is(shop):
+    path = store.path_of(shop.john)
+    path.write_bytes(typed_over(path.read_bytes(), {"day8": "five hundred", "day9": "60"}))
+    before = path.read_bytes()
+    (remedy,) = remedies().values()
+    assert "--leave CELL" in remedy
+    code, said = run("adopt_workbook", str(path), "--tracker", shop.john.filename, "--apply")
+    assert (code, "C21" in said) == (1, True)
+    assert path.read_bytes() == before
+    assert not verifying.verify().is_sound
+    options = ("--tracker", shop.john.filename, "--apply", "--leave", "C21")
+    assert run("adopt_workbook", str(path), *options)[0] == 0
+    assert verifying.verify().is_sound
+    assert services.contents_of(shop.john).days[9]["paid"] == 60
+    assert [kept for kept in store.versions_folder().glob("*-outside-*") if kept.read_bytes() == before]
+
+
+def test_a_file_of_the_rows_number_that_says_something_else_is_not_taken_for_it(shop):
+    """After a database was put back two versions bear one number: the number proves nothing."""
+    path = store.path_of(shop.john)
+    evening = path.read_bytes()
+    shop.put_back("noon", "noon", None)
+    for day, amount in ((7, "1"), (8, "2"), (9, "3")):
+        services.record_payment(shop.john, day, paid=Decimal(amount))
+    john = Tracker.objects.get(pk=shop.john.pk)
+    assert john.version == read(evening).version
+    for keep_versions in (True, False):
+        if not keep_versions:
+            shutil.rmtree(store.versions_folder())
+            store.versions_folder().mkdir()
+        path.write_bytes(evening)
+        with pytest.raises(store.ChangedOutside):
+            services.record_payment(john, 10, paid=Decimal(5))
+    (remedy,) = remedies().values()
+    assert "--take CELL or --leave CELL" in remedy
+    assert run("adopt_workbook", str(path), "--tracker", john.filename, "--apply", "--leave", "all")[0] == 0
+    days = services.contents_of(john).days
+    assert [days[day]["paid"] for day in (4, 6, 7, 8, 9)] == [750, 120, 1, 2, 3]
+    assert verifying.verify().is_sound
+
+
+# ------------------------------------------------------------------------------------------------ from the ledger
+
+
+def lost(tracker):
+    """Every file of a tracker gone."""
+    for name in FOLDERS:
+        for path in (settings.DATA_DIR / name).glob(f"{tracker.filename.removesuffix('.xlsx')}*"):
+            path.unlink()
+
+
+def test_what_was_paid_before_the_book_began_comes_back_as_the_sum_that_the_row_remembers(tmp_path):
+    book = world.book(begins_on=date(2024, 10, 20))
+    tracker = services.open_tracker(
+        customer=services.customer_for(book, "john", "John"), tracker_name="Shop", tracker_type="NO_REINVEST",
+        start_date=date(2024, 10, 10),
+    )  # fmt: skip
+    for day in (1, 2, 3, 15):
+        services.record_payment(tracker, day, paid=Decimal(3000))
+    lost(tracker)
+    code, said = run("rebuild_workbook", tracker.filename, "--from-ledger", "--apply")
+    assert (code, "before the book began" in said) == (0, True)
+    days = services.contents_of(tracker).days
+    assert {day: values["paid"] for day, values in days.items()} == {9: 9000, 15: 3000}
+    assert verifying.verify().is_sound
+
+
+def test_a_payment_whose_entry_is_gone_comes_back_from_its_receipt(shop):
+    entry = LedgerEntry.objects.get(source_ref=f"{shop.john.pk}:4:paid:1")
+    sql("DELETE FROM ledger_ledgerentry WHERE id = %s", entry.pk)
+    lost(shop.john)
+    assert run("rebuild_workbook", shop.john.filename, "--from-ledger", "--apply")[0] == 0
+    assert in_workbooks(shop.book) == shop.truth["evening"]
+    made_sound()
+    assert_all_is_there(shop.book, shop.truth["evening"])
+
+
+def test_what_the_row_remembers_and_nothing_else_knows_is_asked_about(shop):
+    more = {"total_paid": 900_000, "pending": 0, "expected": 900_000}
+    both("trackers_tracker", more, shop.mary.pk)
+    lost(shop.mary)
+    code, said = run("rebuild_workbook", shop.mary.filename, "--from-ledger", "--apply")
+    assert (code, "stands neither in the ledger nor in a receipt" in said) == (1, True)
+    assert run("rebuild_workbook", shop.mary.filename, "--from-ledger", "--apply", "--yes")[0] == 0
+
+
+def test_the_page_offers_each_way_out_and_takes_it(shop, client):
+    client.force_login(shop.ravi)
+    where = f"/books/{shop.book.slug}/trackers/{shop.john.pk}/compare/"
+    shop.put_back("evening", "morning", None)
+    said = client.get(where).content.decode()
+    assert "Every copy of version" in said
+    assert "750.00" in said
+    assert "from its ledger entries and receipts" in said
+    client.post(where, {"rebuild": "1"})
+    assert {key: value for key, value in in_workbooks(shop.book).items() if key[0] == shop.john.pk} == {
+        key: value for key, value in shop.truth["evening"].items() if key[0] == shop.john.pk
+    }
+    shop.put_back("noon", "noon", "evening")
+    said = client.get(where).content.decode()
+    assert "The database was put back" in said
+    name = f"{shop.john.filename.removesuffix('.xlsx')}.v{Tracker.objects.get(pk=shop.john.pk).version + 3}.xlsx"
+    page = client.post(where, {"holding": name}, follow=True)
+    assert "What differs is newer" in page.content.decode()
+    client.post(page.request["PATH_INFO"], {"seen": Tracker.objects.get(pk=shop.john.pk).version})
+    assert services.contents_of(shop.john).days[4]["paid"] == 750
+    assert client.post(where, {"holding": "../../secret_key"}).status_code == 422

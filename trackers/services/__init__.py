@@ -24,7 +24,7 @@ from trackers.services.change import (
     waiting,
     written,
 )
-from trackers.services.copies import Compared, Stored, compare_with, holding_more, stored_of
+from trackers.services.copies import Compared, Holding, Stored, compare_with, holding_more, stored_of
 from trackers.services.days import AMOUNTS, ask_about, check_seen, day_change, move_payment, record_payment
 from trackers.services.life import close_tracker, edit_terms, empty, renew, reopen_tracker
 from trackers.services.opening import customer_for, login_for, open_tracker, skipping
@@ -35,6 +35,7 @@ __all__ = [
     "AMOUNTS",
     "CACHED",
     "Compared",
+    "Holding",
     "Stored",
     "apply",
     "as_handed_over",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trackers import store
 from trackers.models import Tracker
-from trackers.services.change import REMEMBERED, current
+from trackers.services.change import BUILT_ANEW, REMEMBERED, current
 from trackers.services.from_ledger import contents_from_ledger
 from trackers.workbook.build import build_workbook
 from trackers.workbook.contents import Contents
@@ -19,6 +19,8 @@ from trackers.workbook.errors import WorkbookError
 from trackers.workbook.hidden import mark_of
 from trackers.workbook.merge import Comparison, Descent, compare
 from trackers.workbook.read import Opened, open_workbook, read
+
+_BUILT_ANEW_AT_MOST = 20
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,21 @@ def descent_of(tracker: Tracker, uploaded: Contents, stored: Contents) -> Descen
     if uploaded.trail and uploaded.trail[-1] in stored.trail:
         return Descent.COPY  # it was taken in before
     if uploaded.version > tracker.version:
-        return Descent.LATER if mark_of(tracker.sha256) in uploaded.trail else Descent.PARTED
+        return Descent.LATER if _grew_from_row(tracker, uploaded.trail) else Descent.PARTED
     return Descent.COPY if is_earlier(tracker, uploaded) else Descent.PARTED
+
+
+def _grew_from_row(tracker, trail):
+    """Whether a trail leads over what the row says; versions that were only built anew said the same before."""
+    if mark_of(tracker.sha256) in trail:
+        return True
+    newest = tracker.history.order_by("-history_id").values_list("sha256", "history_change_reason")
+    for sha256, reason in newest[:_BUILT_ANEW_AT_MOST]:
+        if mark_of(sha256) in trail:
+            return True
+        if reason != BUILT_ANEW:
+            return False
+    return False
 
 
 def compare_with(tracker: Tracker, stored: Stored, uploaded: Contents) -> Compared:

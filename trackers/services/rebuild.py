@@ -12,7 +12,7 @@ from ledger import questions
 from lendbook.money import rupees
 from trackers import store
 from trackers.models import Tracker
-from trackers.services.change import Change, apply, as_handed_over, current, grown_trail, waiting
+from trackers.services.change import BUILT_ANEW, Change, apply, as_handed_over, current, grown_trail, waiting
 from trackers.services.copies import Stored, holding_more, stored_of
 from trackers.services.from_ledger import short_of
 from trackers.services.starts import right_start
@@ -45,9 +45,9 @@ def rebuild_workbook(tracker: Tracker, *, user=None, ledger: bool = False, accep
         stored = stored_of(tracker)
         if ledger:
             _refuse_where_all_is_kept(tracker, stored)
-        elif stored.is_from_ledger:
-            _refuse_without_a_copy(tracker)
         questions.ask(_questions(tracker, stored), accepted)
+        if stored.is_from_ledger and not ledger:
+            _refuse_without_a_copy(tracker)
         if stored.in_the_way:
             store.set_aside(tracker)
         _build(tracker, stored, user)
@@ -123,5 +123,5 @@ def _build(tracker, stored, user):
     new = as_handed_over(tracker, new)
     content = build_workbook(new, store.template_of(tracker.book_id)).data
     with waiting([(tracker, content)]) as files, transaction.atomic(durable=True):
-        apply([Change(tracker, None, new)], files, user=user, reason="Workbook built anew", mends=True)
+        apply([Change(tracker, None, new)], files, user=user, reason=BUILT_ANEW, mends=True)
     store.settle(tracker)

@@ -13,7 +13,7 @@ from ledger.models import Job
 from ledger.pages import book_page, page
 from ledger.resources import CONTENT_TYPES
 from lendbook.money import rupees
-from trackers import adopt, store
+from trackers import adopt, services, store
 from trackers.collection import REFUSALS, words
 from trackers.views.tracker import the_tracker
 from trackers.workbook.build import blank_workbook, shipped_template, template_faults
@@ -38,6 +38,8 @@ def compare(request, book, pk):
     fault = ""
     if request.method == "POST":
         try:
+            if "rebuild" in request.POST:
+                return _rebuilt(request, book, row)
             job = _received(request, row)
         except REFUSALS as error:
             fault = words(error)
@@ -47,22 +49,45 @@ def compare(request, book, pk):
             messages.info(request, "The file says what Lendbook has: nothing to write.")
             return redirect("trackers:tracker", book.slug, row.pk)
     outside, outside_fault = _outside(row)
+    beside = adopt.files_beside(row)
     context = {
         "title": "",
         "tracker": row,
         "fault": fault,
         "outside": outside,
         "outside_fault": outside_fault,
+        "beside": beside,
+        "holding": [(one.path.name, one.compared, services.told_of(one.compared)) for one in beside.holding],
+        "days_from_ledger": _days_from_ledger(beside),
         "opened_by": store.opened_by(row),
         "drafts": [(draft, row.terms.day_of(draft.date)) for draft in adopt.drafts_of(row)],
     }
     return page(request, "trackers/compare.html", context, status=422 if fault else 200)
 
 
+def _rebuilt(request, book, row):
+    """Build the workbook anew from what is kept, as the page has shown it. Raises one of REFUSALS."""
+    beside = adopt.files_beside(row)
+    ledger = bool(beside.stored and beside.stored.is_from_ledger)
+    _, source = services.rebuild_workbook(row, user=request.user, ledger=ledger)
+    messages.success(request, f"The workbook was built anew from {source}.")
+    return redirect("trackers:tracker", book.slug, row.pk)
+
+
+def _days_from_ledger(beside):
+    """The filled days of a workbook that would be built from the ledger, for the page to show."""
+    if not (beside.can_be_built and beside.stored.is_from_ledger):
+        return []
+    contents = beside.stored.opened.contents
+    return [row for row in contents.rows() if row["day"] in contents.days]
+
+
 def _received(request, row):
     """The job of an uploaded or changed file, None where it changes nothing. Raises one of REFUSALS."""
     if "outside" in request.POST:
         content, name = store.read_outside(row), row.filename
+    elif "holding" in request.POST:
+        content, name = _content_of(request.POST["holding"], row)
     else:
         upload = request.FILES.get("file")
         if upload is None:
@@ -74,6 +99,14 @@ def _received(request, row):
     if compared.is_foreign:
         raise ValidationError(compared.comparison.refused[0].reason)
     return None if compared.changes_nothing else adopt.receive(row, content, user=request.user, file_name=name)
+
+
+def _content_of(name, row):
+    """(bytes, name) of one of the files beside the row that say more; the name only picks among these."""
+    for one in adopt.files_beside(row).holding:
+        if one.path.name == name:
+            return store.bytes_at(one.path), name
+    raise ValidationError("That file says nothing more by now. Look at the page again.")
 
 
 def _outside(row):
@@ -124,6 +157,7 @@ def comparison(request, book, pk):
             *(_line(compared, one, one.old, one.new, one.old, "kept") for one in found.kept),
         ],
         "writes": len(found.to_apply),
+        "may_leave": compared.is_from_elsewhere and bool(found.adjustments or found.unread or found.formulas),
     }
     return page(request, "trackers/comparison.html", context, status=422 if fault else 200)
 
@@ -134,9 +168,15 @@ def _confirmed(request, job, compared):
     choices = {cell: request.POST.get(f"cell_{cell}") for cell in conflicts}
     if open_ones := [cell for cell, choice in choices.items() if choice not in ("here", "file")]:
         return f"Choose which value counts in {', '.join(open_ones)}."
+    take = [cell for cell, choice in choices.items() if choice == "file"] + request.POST.getlist("take")
+    leave = ["all"] if "leave" in request.POST else [cell for cell, choice in choices.items() if choice == "here"]
+    found = compared.comparison
+    if compared.is_from_elsewhere and (cells := adopt.undecided(found, take, leave, "adjust" in request.POST)):
+        return f"Decide about {', '.join(cells)}: this file is put aside when the others are written."
     parameters = {
         **job.parameters,
-        "take": [cell for cell, choice in choices.items() if choice == "file"] + request.POST.getlist("take"),
+        "take": take,
+        "leave": leave,
         "adjust": "adjust" in request.POST,
         "seen": int(request.POST["seen"]) if request.POST.get("seen", "").isdecimal() else compared.version,
         "by": request.user.pk,
