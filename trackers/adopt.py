@@ -25,7 +25,7 @@ from trackers.schedule import TermsError
 from trackers.services.copies import is_closed
 from trackers.workbook.contents import Contents, edited
 from trackers.workbook.errors import NotATracker, WorkbookError
-from trackers.workbook.merge import Change, Descent, compare, edits_of
+from trackers.workbook.merge import Change, Comparison, Descent, compare, edits_of
 from trackers.workbook.read import read
 
 # Faults of the file that adopting a sound copy mends.

@@ -7,17 +7,17 @@ import pytest
 
 from ledger import closing, daybook
 from ledger.models import LedgerEntry
+from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
 from tests.lendbook.planted import both, run
 from tests.trackers.test_adopt import typed_over
 from tests.trackers.workbooks import cell_of, needs_libreoffice, parts, recalculated, with_parts, with_sheet
 from trackers import adopt, checks, posting, services, store
 from trackers.models import Tracker
-from trackers.workbook.amounts import DAYS_TO_1904
 from trackers.workbook.read import read
 
 pytestmark = pytest.mark.django_db
 START, MOVED = date(2024, 10, 16), date(2024, 10, 18)
-FOUR_YEARS = timedelta(days=DAYS_TO_1904)
+FOUR_YEARS = timedelta(days=DAYS_FROM_1900_TO_1904)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def counting_from_1904(data, *, serials_moved=True):
         for cell in ("B10", *(f"B{row}" for row in range(13, 114))):
             stands = cell_of(data, cell)
             number = stands.rpartition(b"<v>")[2].partition(b"</v>")[0]
-            fewer = b"<v>%d</v>" % (int(number) - DAYS_TO_1904)
+            fewer = b"<v>%d</v>" % (int(number) - DAYS_FROM_1900_TO_1904)
             data = with_sheet(data, stands, stands.replace(b"<v>%b</v>" % number, fewer))
     return with_parts(data, {"xl/workbook.xml": book})
 

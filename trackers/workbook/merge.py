@@ -10,7 +10,6 @@ from datetime import date
 from enum import Enum
 
 from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
-
 from trackers.schedule import TermsError
 from trackers.workbook.contents import Contents, Refusal, Value, edited
 from trackers.workbook.layouts import HIDDEN_SHEET
