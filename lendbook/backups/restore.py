@@ -44,9 +44,7 @@ class Report:
     faults: list[str] = field(default_factory=list)
 
 
-def restore(
-    archive_path, into, *, database_url="", usual_url="", accept_seal=False, progress=lambda sentence: None
-):
+def restore(archive_path, into, *, database_url="", usual_url="", accept_seal=False, progress=lambda sentence: None):
     """Restore an archive under the data folder `into`; `database_url` names an empty PostgreSQL database where it needs one.
 
     `usual_url` stands for it where none is named, and says nothing about an archive that needs no server. An archive that

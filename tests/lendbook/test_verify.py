@@ -398,10 +398,10 @@ def test_without_libreoffice_a_deep_search_says_so_and_exits_2(books, monkeypatc
 
 def test_a_libreoffice_that_computes_otherwise_is_a_fault_which_only_another_deep_search_mends(books, monkeypatch):
     def otherwise(files):
-        for tracker, content in files:
-            if tracker == books.john:
+        for pair, content in files:
+            if pair[0] == books.john:
                 content = with_sheet(content, b"<f>D14+C15</f><v>1000</v>", b"<f>D14+C15</f><v>999</v>")
-            yield tracker, content
+            yield pair, content
 
     monkeypatch.setattr(recalculation, "recalculated", otherwise)
     report = verifying.verify(deep=True)
