@@ -7,6 +7,7 @@ holds for them.
 """
 
 import io
+import lzma
 import re
 import struct
 import zipfile
@@ -39,7 +40,8 @@ _ESCAPED = re.compile(r"_x((?![dD][89a-fA-F])[0-9A-Fa-f]{4})_")
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 _UNPACKING_FAILS = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError, ValueError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error, OSError,
+    ValueError, LookupError,
 )  # fmt: skip
 
 

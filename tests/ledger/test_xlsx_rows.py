@@ -1,5 +1,6 @@
 """Lists in workbooks read the same whoever wrote the file, and a cell that shows something else is no amount."""
 
+import contextlib
 import io
 import re
 from datetime import date, datetime
@@ -8,6 +9,8 @@ from decimal import Decimal
 import openpyxl
 import pytest
 from django.core.exceptions import ValidationError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.imports.importing import text_of
 from ledger.imports.tables import Faulty, Unreadable, open_table
@@ -203,3 +206,20 @@ def test_macros_by_another_name_are_found_by_their_type():
     types = parts["[Content_Types].xml"].replace(b"</Types>", kind)
     data = packed(parts | {"[Content_Types].xml": types, "xl/code.bin": b"x"})
     assert Workbook(data, LIMITS).macros == "xl/code.bin"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_damaged_workbook_ends_in_anything_but_a_refusal(data):
+    name = data.draw(st.sampled_from([None, *sorted(parts_of(PLAIN))]))
+    damaged = bytearray(PLAIN if name is None else parts_of(PLAIN)[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[place : place + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=8))
+        damaged = damaged or bytearray(b" ")
+    content = bytes(damaged) if name is None else packed(parts_of(PLAIN) | {name: bytes(damaged)})
+    with contextlib.suppress(Unopened, TooFar):
+        book = Workbook(content, LIMITS)
+        for sheet in book.sheets:
+            list(book.rows(sheet))
+        _ = book.macros
