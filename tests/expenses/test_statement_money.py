@@ -400,7 +400,7 @@ def exchanged(steps, *, opening=100000, newest_first=False, gap=False):
 
 
 EXCHANGED_STEPS = (
-    (25000, -1250, -5000, -1500), (-1, 2), (1, -2, 3, -4), (100, 200, -300), (-5, -6, -7), (5, 6, 8),
+    (25000, -1250, -5000, -1500), (-1, 2, -4), (1, -2, 3, -4), (100, 200, -300), (-5, -6, -7), (5, 6, 8),
     (0.5, -0.25, 10), (1000, -999, 5, -6, 7), (-10, 10, -20, 20, 5),
 )  # fmt: skip
 
@@ -421,6 +421,11 @@ def test_headings_that_the_balances_speak_against_are_asked_about(steps, newest_
 def test_most_balances_are_enough_to_ask():
     content = exchanged((25000, -1250, -5000, -1500, 700, 80, -90), gap=True)
     assert "4 of 5 balances follow" in read_statement(content).question
+
+
+def test_one_step_that_does_not_follow_is_a_gap_and_no_question():
+    statement = read_statement(exchanged((-1, 2)))
+    assert (statement.question, len(statement.gaps)) == ("", 1)
 
 
 def test_an_order_that_is_mixed_up_is_no_question():
