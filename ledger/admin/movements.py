@@ -96,6 +96,8 @@ class MovementAdmin(BookAdmin):
         """Why the row cannot be edited as it stands, as a sentence with the way out; "" where it can."""
         if row.deleted_at:
             return "This is in the bin. Take it out to edit it."
+        if (row.reversed_at or row.reversal_of_id) and adjusting.correction_of(row.reversal_of or row):
+            return "This was corrected: change what stands in its place, or put that into the bin first."
         if row.reversed_at:
             return "This was reversed. Put the reversal into the bin to make it stand again."
         if row.reversal_of_id:

@@ -108,6 +108,10 @@ def test_a_corrections_pages_and_message_name_both_halves_with_their_days(ravi, 
     assert "15-01-2024 · Collection 500.00 · Cash</a>, taken back on 21-01-2024." in said
     rows = LedgerEntry.objects.all()
     assert {row.date for row in rows.exclude(pk=was.pk)} == {date(2024, 1, 21)}
+    now = LedgerEntry.objects.get(amount=300)
+    told = {row.pk: ravi.get(page_of(row)).context["fixed"] for row in rows}
+    corrected = "This was corrected: change what stands in its place, or put that into the bin first."
+    assert {pk for pk, words in told.items() if words == corrected} == {row.pk for row in rows} - {now.pk}
     for row in rows:
         shown = " ".join(ravi.get(page_of(row)).content.decode().split())
         assert "was corrected after its day was closed" in shown
