@@ -22,6 +22,7 @@ from ledger.models import (
     PaymentModeAccount,
     Role,
 )
+from ledger.names import Names
 from ledger.questions import YES_TO_ALL
 from lendbook.money import ZERO, plain, rupees
 
@@ -41,6 +42,7 @@ def save_account(account, *, user=None, accepted=YES_TO_ALL):
         others = Account.objects.filter(book=account.book_id, is_active=True).exclude(pk=account.pk)
         if not others.exists():
             raise ValidationError({"is_active": "This is the book's last active account; add another one first."})
+    services.refuse_twin(account)
     return services.save(account, user)
 
 
@@ -66,6 +68,7 @@ def save_category(category, *, user=None):
         kept = (was.name, KEPT_CATEGORIES[was.name], True)
         if kept != (category.name, category.direction, category.is_active):
             raise ValidationError(f"'{was.name}' stays as it is: closing a day posts its differences there.")
+    services.refuse_twin(category)
     services.save(category, user)
     if was is not None and was.direction != category.direction:
         _tell_of_entries(category, user)
@@ -170,7 +173,7 @@ def _give_cash_account(member, user):
     if Account.objects.filter(book=member.book, agent=member.user).exists():
         return
     name = f"{member.user.get_short_name() or member.user.get_username()}'s cash"[:80]
-    if Account.objects.filter(book=member.book, name__iexact=name).exists():
+    if Names(Account.objects.filter(book=member.book).values_list("name", "pk")).find(name):
         name = f"{member.user.get_username()}'s cash box"[:80]
     services.save(Account(book=member.book, name=name, kind=Account.Kind.CASH, agent=member.user), user)
 

@@ -43,6 +43,8 @@ class TagForm(forms.ModelForm):
         values = super().clean()
         if self.instance.is_tbd and not (values.get("name") == TBD and values.get("is_active")):
             raise ValidationError(f"{TBD} keeps its name and stays in use: it is what nobody can tell.")
+        if values.get("category") and values.get("subcategory"):
+            values["subcategory"] = ledger.spelled_subcategory(values["category"], values["subcategory"])
         return values
 
     def _get_validation_exclusions(self):

@@ -13,6 +13,7 @@ from ledger.admin.base import BookForm
 from ledger.dates import parse_date
 from ledger.daybook import ClosedDay
 from ledger.models import Account, AccountTransfer, Category, Direction, Job, LedgerEntry, PaymentMode, Role
+from ledger.names import clean_name
 from ledger.selection import Selection
 from lendbook.money import MoneyFormField
 
@@ -37,6 +38,13 @@ class LineField(forms.CharField):
 
     def to_python(self, value):
         return services.clean_text(super().to_python(value))
+
+
+class NameField(LineField):
+    """A name: single blanks, and nothing in it that does not show."""
+
+    def to_python(self, value):
+        return clean_name(super().to_python(value))
 
 
 class OwnChoiceField(forms.ModelChoiceField):
@@ -165,6 +173,13 @@ class EntryForm(MovementForm):
             own = list(account.queryset[:2])
             if len(own) == 1 and not self.instance.pk:
                 self.initial["account"] = own[0].pk
+
+    def clean(self):
+        """A subcategory is spelled as the category's entries spell it: blanks and letter case make no second one."""
+        values = super().clean()
+        if values.get("category") and values.get("subcategory"):
+            values["subcategory"] = services.spelled_subcategory(values["category"], values["subcategory"])
+        return values
 
     def clean_account(self):
         """Where nobody names an account, the payment mode does."""

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from ledger import access, daybook, masters, merging, services
 from ledger.admin.base import BookAdmin, BookForm
-from ledger.admin.forms import DayField, LineField
+from ledger.admin.forms import DayField, LineField, NameField
 from ledger.admin.merging import MergesCategories
 from ledger.models import Account, Book, Category, PaymentMode, PaymentModeAccount
 from ledger.pages import page
@@ -35,7 +35,7 @@ class MasterAdmin(BookAdmin):
 
 
 class AccountForm(BookForm):
-    name = LineField(max_length=80)
+    name = NameField(max_length=80)
 
     class Meta:
         help_texts = {"opening_balance": "What lay in it on the morning of the book's first day."}
@@ -79,7 +79,7 @@ class AccountAdmin(MasterAdmin):
 
 
 class CategoryForm(BookForm):
-    name = LineField(max_length=80)
+    name = NameField(max_length=80)
 
     class Meta:
         help_texts = {

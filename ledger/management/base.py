@@ -17,6 +17,7 @@ from django.db import DatabaseError, connections
 from ledger import access
 from ledger.dates import parse_date
 from ledger.models import Book
+from ledger.names import Names
 from ledger.questions import Unanswered
 from lendbook.money import plain
 
@@ -178,11 +179,11 @@ def find_user(login, book, action):
 
 
 def find_account(name, book):
-    """The book's Account of that name, letter case aside. Raises Refused, naming the accounts there are."""
+    """The book's Account of that name, however it is typed. Raises Refused, naming the accounts there are."""
     accounts = list(book.accounts.all())
-    for account in accounts:
-        if account.name.casefold() == name.strip().casefold():
-            return account
+    account = Names((account.name, account) for account in accounts).find(name)
+    if account is not None:
+        return account
     raise Refused(f"There is no account '{name}' in {book}. Its accounts: {', '.join(map(str, accounts))}.")
 
 

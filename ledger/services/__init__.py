@@ -21,6 +21,7 @@ from ledger.services.movements import (
     today_or_its_own,
     transfer,
 )
+from ledger.services.names import refuse_twin, spelled_subcategory, subcategories_of
 
 __all__ = [
     "EditedMeanwhile",
@@ -34,12 +35,15 @@ __all__ = [
     "open_book",
     "post_entries",
     "post_entry",
+    "refuse_twin",
     "rename_entries",
     "restore",
     "reverse",
     "save",
     "says",
     "set_member",
+    "spelled_subcategory",
+    "subcategories_of",
     "today_or_its_own",
     "transfer",
     "undo_entries",

@@ -13,8 +13,10 @@ from ledger.models import (
     PaymentModeAccount,
     Role,
 )
+from ledger.names import clean_name
 from ledger.payment_modes import PAYMENT_MODES
 from ledger.services.checks import clean_text
+from ledger.services.names import refuse_twin
 from lendbook.money import ZERO
 
 DEFAULT_CATEGORIES = (
@@ -44,8 +46,9 @@ def open_book(*, slug, name, owner=None, begins_on=None, time_zone="Asia/Kolkata
         Category.objects.create(book=book, name=category, direction=direction, nature=nature)
     made = []
     for account_name, kind, opening in accounts or [("Cash", Account.Kind.CASH, ZERO)]:
-        account = Account(book=book, name=clean_text(account_name), kind=kind, opening_balance=opening)
+        account = Account(book=book, name=clean_name(account_name), kind=kind, opening_balance=opening)
         account.full_clean()
+        refuse_twin(account)
         account.save()
         made.append(account)
     for mode in PAYMENT_MODES:

@@ -78,7 +78,27 @@ def test_account_names_are_told_apart_without_regard_to_letter_case(asha, people
     page = asha.post("/admin/ledger/account/add/", account_form(people.main, name="CASH"))
     assert "has an account of this name already" in said(page)
     asha.post("/admin/ledger/account/add/", account_form(people.main, name="Petty\x00 cash", opening_balance="-5"))
-    assert Account.objects.get(name="Petty  cash").opening_balance == Decimal(-5)
+    assert Account.objects.get(name="Petty cash").opening_balance == Decimal(-5)
+
+
+@pytest.mark.parametrize("name", ["Cash\u200b", "C\u0430sh", "\uff23ash", "\u00a0cash\u00a0", "Ca\u00adsh", "\u0421ash"])
+def test_an_account_that_reads_like_another_one_is_refused(asha, people, name):
+    page = asha.post("/admin/ledger/account/add/", account_form(people.main, name=name))
+    assert "already" in said(page)
+    assert Account.objects.filter(book=people.main).count() == 3
+
+
+@pytest.mark.parametrize("name", ["Collection\u200b", "Coll\u0435ction", "Collection\u00a0", "Collect\u0131on"])
+def test_a_category_that_reads_like_another_one_is_refused(asha, people, name):
+    form = {"_book": people.main.slug, "name": name, "direction": "received"}
+    assert "already" in said(asha.post("/admin/ledger/category/add/", form))
+
+
+def test_a_twin_of_earlier_days_can_still_be_retired(asha, people):
+    twin = Category.objects.create(book=people.main, name="Collection\u200b", direction="received")
+    twin.is_active = False
+    masters.save_category(twin)
+    assert not Category.objects.get(pk=twin.pk).is_active
 
 
 def test_only_people_of_the_book_can_carry_its_cash(asha, people):

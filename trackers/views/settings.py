@@ -106,6 +106,7 @@ class SettingsForm(forms.Form):
                 row._history_user = self.user
                 row.delete()
             return
+        subcategory = ledger.spelled_subcategory(category, subcategory)
         row = row or PostingColumn(book=self.book, column=column)
         if (row.category_id, row.subcategory, bool(row.pk)) != (category.pk, subcategory, True):
             row.category, row.subcategory = category, subcategory
