@@ -12,7 +12,7 @@ import tablib
 from django.core.exceptions import ValidationError
 from import_export import fields, resources, widgets
 
-from ledger.dates import check_date, parse_date
+from ledger.dates import check_date, read_date
 from ledger.imports.importing import refuse_seen, text_of
 from ledger.imports.tables import day_of
 from ledger.models import Direction, LedgerEntry
@@ -25,6 +25,8 @@ CONTENT_TYPES = {
 }
 # What spreadsheets begin a formula, a command or a new cell with; they skip blanks before it, and take full-width signs.
 _LIVE = re.compile(r"[\t\r\n]|[\s\ufeff\u200b\x00-\x1f]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
+
+_WRITTEN_AS_ONE_NUMBER = 19_000_101  # 20261015: more days than any workbook counts
 
 # How banks, tally sheets and other programs call the two directions.
 _DIRECTIONS = {
@@ -56,15 +58,15 @@ class TextWidget(widgets.Widget):
 
 
 class DateWidget(widgets.Widget):
-    """ISO or day first in, or the number by which a workbook counts days; a date out (ISO in a CSV)."""
+    """A date as people write it, or the number by which a workbook counts days; a date out (ISO in a CSV)."""
 
     def clean(self, value, row=None, **kwargs):
         refuse_seen(value, "a date")
-        if isinstance(value, Decimal):
+        if isinstance(value, Decimal) and value < _WRITTEN_AS_ONE_NUMBER:
             value = day_of(value)
         if isinstance(value, date):
             return check_date(value)
-        return parse_date(text_of(value))
+        return read_date(text_of(value))
 
     def render(self, value, obj=None, **kwargs):
         return value or ""

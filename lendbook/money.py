@@ -22,14 +22,21 @@ _MOST_RUPEES = Decimal(2**63 - 1).scaleb(-2)
 # 1234.5 | 1,234.50 | 1,23,456.50 | 123,456.50: grouped the Indian way, the western way, or not at all.
 _AMOUNT = re.compile(r"(?:\d+|\d{1,2}(?:,\d{2})*,\d{3}|\d{1,3}(?:,\d{3})+)(?:\.\d{0,2})?|\.\d{1,2}")
 
+# What people write around the digits of an amount: "Rs. 500/-", "INR 500", "500 rupees only".
+_WRITTEN = re.compile(
+    r"(?P<minus>[-−])?\s*(?:(?:₹|₨|rs\.?|inr|rupees)\s*)?(?P<inner>[-−])?\s*(?P<bare>[0-9.,]+)"
+    r"\s*(?:rs\.?|inr|rupees)?\s*(?:/[-=–])?\s*(?:only)?\.?",
+    re.IGNORECASE,
+)
 
-def parse_money(text):
-    """Rupees as `Decimal` with two places from what a person typed, e.g. "1,23,456.50", "₹ 500", "-20".
+
+def parse_money(text: object) -> Decimal:
+    """Rupees as `Decimal` with two places from what a person wrote, e.g. "1,23,456.50", "₹ 500", "Rs 500/-", "-20".
 
     Raises ValidationError for anything else: three decimals, "1,2,3", NaN, exponents, amounts past MAX_RUPEES.
     """
     shown = str(text).strip()
-    bare = shown.removeprefix("-").strip().removeprefix("₹").removeprefix("Rs.").strip()
+    bare, is_minus = _bare(shown)
     if not re.fullmatch(r"[0-9.,]+", bare):  # \d would take digits of every script, that Decimal mixes at will
         raise ValidationError(f"'{shown[:40]}' is not an amount. Write it like 500 or 1,23,456.50.", code="amount")
     if re.search(r"\.\d{3,}$", bare):
@@ -39,7 +46,17 @@ def parse_money(text):
     amount = Decimal(bare.replace(",", ""))
     if amount >= MAX_RUPEES:  # before quantize, which fails on more digits than Decimal's precision
         raise ValidationError(f"'{shown[:40]}' is too large: the limit is {rupees(MAX_RUPEES)}.", code="large")
-    return (-amount if shown.startswith("-") else amount).quantize(ZERO)
+    return (-amount if is_minus else amount).quantize(ZERO)
+
+
+def _bare(shown):
+    """(the digits of an amount with what groups them, whether a minus stands before them)."""
+    if shown.isascii() and shown.isdecimal():
+        return shown, False
+    found = _WRITTEN.fullmatch(shown)
+    if found is None or (found["minus"] and found["inner"]):
+        return shown, False
+    return found["bare"], bool(found["minus"] or found["inner"])
 
 
 def money_fault(amount):

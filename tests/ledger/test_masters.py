@@ -81,7 +81,9 @@ def test_account_names_are_told_apart_without_regard_to_letter_case(asha, people
     assert Account.objects.get(name="Petty cash").opening_balance == Decimal(-5)
 
 
-@pytest.mark.parametrize("name", ["Cash\u200b", "C\u0430sh", "\uff23ash", "\u00a0cash\u00a0", "Ca\u00adsh", "\u0421ash"])
+@pytest.mark.parametrize(
+    "name", ["Cash\u200b", "C\u0430sh", "\uff23ash", "\u00a0cash\u00a0", "Ca\u00adsh", "\u0421ash"]
+)
 def test_an_account_that_reads_like_another_one_is_refused(asha, people, name):
     page = asha.post("/admin/ledger/account/add/", account_form(people.main, name=name))
     assert "already" in said(page)

@@ -65,6 +65,38 @@ def test_amounts_as_people_write_them(text, amount):
 @pytest.mark.parametrize(
     "text",
     [
+        "500", "500.00", "500/-", "500 /-", "500.00/-", "500/=", "Rs 500", "Rs.500", "Rs. 500", "rs 500", "RS.500.00", "Rs500",
+        "INR 500", "inr500", "INR 500.00", "₹500", "₹ 500/-", "₹500.00/-", "Rs 500/-", "Rs. 500/-", "Rs.500/- only",
+        "500 Rs", "500 Rs.", "500 rs/-", "500 INR", "500 rupees", "Rupees 500", "500/- only", "500 only", "₨ 500",
+        "Rs\u00a0500", "₹\u202f500", "0500", "500/–",
+    ],
+)  # fmt: skip
+def test_amounts_as_shops_write_them(text):
+    assert parse_money(text) == Decimal(500)
+    assert parse_money(f"-{text}") == Decimal(-500)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        *(
+            ("Rs 1,23,456/-", 123456),
+            ("INR 1,23,456.50", "123456.5"),
+            ("₹1,00,00,000/-", 10000000),
+            ("1,234,567.5 Rs", "1234567.5"),
+        ),
+        *(("−500.00", -500), ("−₹500.00", -500), ("₹ -500", -500), ("Rs -1,234.50/-", "-1234.5")),
+    ],
+)
+def test_grouping_and_minus_go_with_the_words_around_an_amount(text, amount):
+    assert parse_money(text) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("500/", "500-/", "Rs", "Rs /-", "INR", "500 Dr", "500 Cr", "500 paise", "Rs Rs 500", "--500", "- Rs - 500"),
+        *("500 lakh", "5k", "1.5L", "500/-500", "Rs 1,2,3", "500 only only", "USD 500", "$500", "Rs.1.234/-", "(500)"),
         *("", " ", "-", ".", "₹", "5₹", "5-", "--5", "+5", "1 000"),
         *("1,2,3", "12,34", "1,,000", "1.2.3", "1.234", "1e5", "0x10", "=1+1"),
         *("NaN", "Infinity", "५००", "1٫5", "\0", "100000000000", "9" * 40),
