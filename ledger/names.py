@@ -64,14 +64,18 @@ class Names:
     def add(self, name: str, thing: object) -> None:
         """Know `thing` by `name`; of two that read the same the first is found."""
         key = name_key(name)
-        self._exact.setdefault(name.casefold(), thing)
+        self._exact.setdefault(name, thing)
         self._alike.setdefault(key, thing)
         self._shown.setdefault(key, name)
 
     def find(self, text: str) -> object | None:
         """What is called `text`, or None."""
-        found = self._exact.get(text.strip().casefold())
+        found = self._exact.get(unicodedata.normalize("NFC", text.strip()))
         return self._alike.get(name_key(text)) if found is None else found
+
+    def things(self) -> list:
+        """All that is known, in the order in which it came."""
+        return list(self._exact.values())
 
     def near(self, text: str) -> str:
         """The known name that differs from `text` by a slip of the keyboard, or ""."""

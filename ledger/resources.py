@@ -13,11 +13,11 @@ from django.core.exceptions import ValidationError
 from import_export import fields, resources, widgets
 
 from ledger.dates import check_date, read_date
-from ledger.imports.importing import refuse_seen, text_of
+from ledger.imports.cells import refuse_seen, rounded_amount, text_of
 from ledger.imports.tables import day_of
 from ledger.models import Direction, LedgerEntry
 from ledger.payment_modes import CASH, find_mode, unknown_mode
-from lendbook.money import parse_money
+from lendbook.money import parse_money, plain
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -76,6 +76,13 @@ class MoneyWidget(widgets.Widget):
     """Rupees: any grouping in, a Decimal of two places out. Never by way of a float."""
 
     def clean(self, value, row=None, **kwargs):
+        sight = rounded_amount(value)
+        if sight is not None:
+            raise ValidationError(
+                f"'{text_of(value)[:40]}' has more decimals than its cell {value.cell} shows; Excel shows {plain(sight)}. "
+                "Round it in the sheet, or take what is shown (--as-shown).",
+                code="decimals",
+            )
         refuse_seen(value, "an amount")
         if isinstance(value, date):
             raise ValidationError(f"'{value.isoformat()}' is a date, not an amount.")

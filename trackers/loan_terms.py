@@ -4,6 +4,7 @@ Two of the three give the third, and all three must agree. Pure: no database, no
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -79,10 +80,10 @@ def face_and_given(face: Decimal | None, given: Decimal | None, cut: Cut | None)
     return face, given
 
 
-def what_sheet_this_is(header: list[str], next_line: list[str]) -> str:
+def what_sheet_this_is(header: list[str], next_line: list[str], titles: Sequence[str] = ()) -> str:
     """Why a sheet is no list of loans, where it is a month grid or one customer's passbook; else "".
 
-    `next_line` are the cells below the header as text.
+    `next_line` are the cells below the header as text, `titles` those above it.
     """
     days = [int(match[1]) for name in header if (match := _DAY_NAMES.fullmatch(name.strip()))]
     if len(days) >= _GRID_DAYS and days == list(range(days[0], days[0] + len(days))):
@@ -91,7 +92,9 @@ def what_sheet_this_is(header: list[str], next_line: list[str]) -> str:
             "customer, given on, investment, per day, period, and as paid so far what each has paid in all; the "
             "template of this import has these columns."
         )
-    is_titled = any(re.match(r"(?:name|customer|loan)\s*[:\-]\s*\S", name.strip(), re.IGNORECASE) for name in header)
+    is_titled = any(
+        re.match(r"(?:name|customer|loan)\s*[:\-]\s*\S", name.strip(), re.IGNORECASE) for name in (*header, *titles)
+    )
     for names in (header, next_line):
         plain = {name.strip().casefold() for name in names}
         if plain >= {"date", "amount"} and (is_titled or "balance" in plain) and not plain & _OF_LOANS:

@@ -17,17 +17,8 @@ from django.urls import reverse
 
 from ledger import services as ledger
 from ledger.daybook import ClosedDay
-from ledger.imports.importing import (
-    DUPLICATE,
-    NEW,
-    REJECTED,
-    Checked,
-    Column,
-    Importer,
-    refuse_seen,
-    shown,
-    text_of,
-)
+from ledger.imports.cells import refuse_seen, shown, text_of
+from ledger.imports.importing import AS_SHOWN, DUPLICATE, NEW, REJECTED, Checked, Column, Importer
 from ledger.imports.tables import Unreadable
 from ledger.models import BookMember, Job, Role
 from ledger.resources import DateWidget, MoneyWidget
@@ -74,18 +65,32 @@ class LoanImporter(Importer):
         Column("position", "Position", False, _POSITIONS, "4: his place on the route"),
         Column("agent", "Agent", False, ("collector", "collection agent", "collected by"), "kumar"),
         Column("type", "Type", False, ("tracker type", "scheme", "kind"), "50K, 1L, or empty: no reinvestment"),
-        Column("given_on", "Given on", True, ("date", "start date", "loan date", "start", "from"), "01-08-2024"),
-        Column("investment", "Investment", False, _FACES, "50,000"),
-        Column("given", "Given in hand", False, _GIVENS, "44,000, or empty: all of it"),
+        Column(
+            "given_on", "Given on", True, ("date", "start date", "loan date", "start", "from"), "01-08-2024", "date"
+        ),
+        Column("investment", "Investment", False, _FACES, "50,000", "amount"),
+        Column("given", "Given in hand", False, _GIVENS, "44,000, or empty: all of it", "amount"),
         Column("cut", "Cut", False, _CUTS, "6,000 or 12%"),
-        Column("per_day", "Per day", True, ("per day payment", "daily", "instalment", "daily amount"), "500"),
+        Column("per_day", "Per day", True, ("per day payment", "daily", "instalment", "daily amount"), "500", "amount"),
         Column("period", "Period", True, ("days", "scheme period", "term", "no of days"), "100"),
-        Column("paid_so_far", "Paid so far", False, ("paid", "collected", "received so far", "total paid"), "12,500"),
+        Column(
+            "paid_so_far",
+            "Paid so far",
+            False,
+            ("paid", "collected", "received so far", "total paid"),
+            "12,500",
+            "amount",
+        ),
         Column("tracker_name", "Loan's name", False, ("tracker", "loan", "loan name"), "empty: from the date"),
         Column("login", "Login", False, ("user", "username", "user name"), "empty: made from the name"),
     )
+    heads = ("customer",)
     cut_is_percent = False  # whether the heading says so; known once the file is open
-    options = {"adjust": "Post on the first open day what would fall on a closed one", "yes": slips.OPTION}
+    options = {
+        "adjust": "Post on the first open day what would fall on a closed one",
+        "yes": slips.OPTION,
+        **AS_SHOWN,
+    }
     # fmt: off
     example = (
         ("Murugan K", "98400 12345", "North", "4", "", "50K", "01-08-2024", "50,000", "44,000", "", "500", "100", "12,500",
@@ -98,7 +103,8 @@ class LoanImporter(Importer):
         """The Table in a file. Raises Unreadable, also for a sheet that is known and is no list of loans."""
         table = super().open(path)
         first = next(iter(table.rows()), None)
-        if said := what_sheet_this_is(table.header, [shown(cell) for cell in first.cells] if first else []):
+        below = [shown(cell) for cell in first.cells] if first else []
+        if said := what_sheet_this_is(table.header, below, table.titles):
             raise Unreadable(said, table.header_line)
         self.cut_is_percent = any(_PERCENT.search(name) for name in table.header)
         return table

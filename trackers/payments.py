@@ -14,7 +14,8 @@ from django.urls import reverse
 from ledger import access, faults
 from ledger import services as ledger
 from ledger.daybook import ClosedDay
-from ledger.imports.importing import DUPLICATE, NEW, REJECTED, Checked, Column, Importer, match_columns, text_of
+from ledger.imports.cells import text_of
+from ledger.imports.importing import AS_SHOWN, DUPLICATE, NEW, REJECTED, Checked, Column, Importer, match_columns
 from ledger.models import Job
 from ledger.resources import DateWidget, ModeWidget, MoneyWidget
 from lendbook.money import ZERO, rupees
@@ -49,17 +50,19 @@ class PaymentImporter(Importer):
         Column("customer", "Customer", False, ("customer name",), "not read"),
         Column("tracker_name", "Tracker's name", False, ("loan",), "not read"),
         Column("day", "Day", False, ("day number", "day no"), "or the date"),
-        Column("date", "Date", False, ("paid on", "payment date"), "17-10-2024"),
-        Column("due", "Due", False, (), "not read"),
-        Column("behind", "Behind", False, (), "not read"),
-        Column("amount", "Amount", True, ("paid", "payment", "daily payments"), "empty: not visited"),
+        Column("date", "Date", False, ("paid on", "payment date"), "17-10-2024", "date"),
+        Column("due", "Due", False, (), "not read", "other"),
+        Column("behind", "Behind", False, (), "not read", "other"),
+        Column("amount", "Amount", True, ("paid", "payment", "daily payments"), "empty: not visited", "amount"),
         Column("mode", "Mode", False, ("payment mode",), "Cash, UPI, Cheque"),
         Column("notes", "Notes", False, ("note", "remarks"), ""),
     )
+    heads = ("tracker", "customer")
     options = {
         "replace": "Replace what a day holds already",
         "adjust": "Post days that are closed on the first open day, as adjustments",
         "yes": slips.OPTION,
+        **AS_SHOWN,
     }
     example = (
         ("tracker_john_20241016_090000.xlsx", "John", "Shop", "1", "", "500.00", "0.00", "500", "UPI", ""),

@@ -9,19 +9,18 @@ import itertools
 import re
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 
 from ledger.imports import tables
-from ledger.imports.tables import Faulty, Unreadable
-from ledger.xlsx.formats import PERCENTAGE, TIME
-from ledger.xlsx.rows import Seen
+from ledger.imports.asides import Asides
+from ledger.imports.cells import rounded_amount, shown
+from ledger.imports.tables import Unreadable
 
 BATCH_ROWS = 2000
 NEW, DUPLICATE, REJECTED = "new", "duplicate", "rejected"
+
+AS_SHOWN = {"as_shown": "Take amounts as the workbook shows them, rounded to its decimals"}
 
 _IMPORTERS = {}
 _PAGES = []
@@ -29,12 +28,29 @@ _PAGES = []
 
 @dataclass(frozen=True)
 class Column:
-    """A column an importer knows: `role` is its name in files, `synonyms` other names people give it."""
+    """A column an importer knows: `role` is its name in files, `synonyms` other names people give it.
+
+    `kind`: "" for text, "date", "amount", "export" for what only an export of ours has, "ignored" for one that is
+    left out whatever it holds, "other" for one that says nothing of what the row is. `instead`: what may
+    stand in place of a required column.
+    """
 
     role: str
     label: str
     required: bool = False
     synonyms: tuple = ()
+    hint: str = ""
+    kind: str = ""
+    instead: str = ""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Something a file does not say by itself: `name` one of the importer's answers, `choices` (value, words)."""
+
+    name: str
+    label: str
+    choices: tuple
     hint: str = ""
 
 
@@ -52,7 +68,10 @@ class Checked:
 
 @dataclass
 class Report:
-    """The count of an import. rows_in = imported + duplicate + rejected + held; held: good rows that had to wait."""
+    """The count of an import. rows_in = imported + duplicate + rejected + held; held: good rows that had to wait.
+
+    `remarks` are warnings about the file as a whole, `notes` what a person may like to know of it.
+    """
 
     rows_in: int = 0
     imported: int = 0
@@ -61,11 +80,17 @@ class Report:
     held: int = 0
     errors: list = field(default_factory=list)
     warnings: list = field(default_factory=list)
-    afterthoughts: list = field(default_factory=list)  # [(line, sentence)], among the warnings too
+    remarks: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
 
     def shape(self):
         """As scripts see it (COMMANDS: import_entries)."""
-        return {name: value for name, value in vars(self).items() if name != "afterthoughts"}
+        values = {name: value for name, value in vars(self).items() if name not in ("remarks", "notes")}
+        return {**values, "warnings": self.warnings + self.remarks}
+
+    def remark(self, line, sentence):
+        """Add a warning about the file; `line` None where it is about no line."""
+        self.remarks.append({"line": line, "reason": sentence})
 
 
 class Refused(Exception):
@@ -79,8 +104,10 @@ class Refused(Exception):
 class Importer:
     """One kind of rows that can be imported into a book. Subclass, fill in, and register.
 
-    kind: its short name in addresses; title: "Entries"; noun: ("entry", "entries"); columns: what it knows;
-    options: {name: sentence} of ticks that a person may set, given to __init__ by name;
+    kind: its short name in addresses; title: "Entries"; noun: ("entry", "entries"); columns: what it knows, and its
+    template holds; beside: further columns that it reads or leaves out; heads: roles that say what a row is, best first;
+    options: {name: sentence} of ticks that a person may set, given to __init__ by name; answers: names of texts that
+    answer what a file does not say (`asks`), given likewise;
     all_or_none: whether one rejected row holds all others; example: rows of the template, one value per column.
     """
 
@@ -88,21 +115,61 @@ class Importer:
     title = ""
     noun = ("row", "rows")
     columns = ()
+    beside = ()
+    heads = ()
     options = {}
+    answers = ()
     all_or_none = True
     example = ()
+    as_shown = False  # an importer that offers this tick takes amounts as a workbook's cells show them
     do_not_call_in_templates = True  # pages show the class, and Django would make an instance of it
 
     def __init__(self, book, *, user=None, **options):
         self.book, self.user = book, user
         for name in self.options:
             setattr(self, name, bool(options.pop(name, False)))
+        for name in self.answers:
+            setattr(self, name, options.pop(name, "") or "")
         if options:
             raise TypeError(f"{self.title} know no option {', '.join(options)}.")
 
     def open(self, path):
         """The Table in a file; override for layouts of one's own. Raises Unreadable."""
-        return tables.open_table(path)
+        return tables.open_table(path, self.is_header)
+
+    @classmethod
+    def known_columns(cls):
+        """All columns that it knows by name."""
+        return (*cls.columns, *cls.beside)
+
+    def is_header(self, cells):
+        """Whether a line names columns: two that are known, or more."""
+        names = _names_of(self.known_columns())
+        return len({names.get(_plain_name(cell), "") for cell in cells} - {""}) > 1
+
+    def match(self, header, roles=None):
+        """The Match of a header, by names or by the `roles` that a person chose."""
+        if roles is None:
+            return match_columns(self.known_columns(), header, self.needs)
+        return check_roles(self.known_columns(), roles, self.needs)
+
+    def needs(self, column, roles):
+        """Whether a file whose columns play `roles` lacks something without this column."""
+        return column.required
+
+    def asks(self):
+        """The Asks that a person may answer about a file."""
+        return ()
+
+    def look_over(self, table, roles):
+        """Read through the whole table once before its rows are judged, where that is needed."""
+
+    def asides(self, roles):
+        """The Asides that tell totals and other lines from rows."""
+        return Asides(self.known_columns(), heads=self.heads)
+
+    def remark_on(self, report):
+        """Add to the report what is to be said about the file when all its rows were judged."""
 
     def around(self):
         """What is held around the transaction that posts or undoes, e.g. a lock that is taken before it begins."""
@@ -183,80 +250,63 @@ class Match:
         return not self.faults
 
 
-def match_columns(columns, header):
+def _is_required(column, roles):
+    return column.required
+
+
+def match_columns(columns, header, needs=_is_required):
     """The Match of a header by names and synonyms; faults name what is unknown, doubled or missing."""
-    names = {}
-    for column in columns:
-        for name in (column.role, column.label, *column.synonyms):
-            names[_plain_name(name)] = column.role
+    names = _names_of(columns)
     roles = [names.get(_plain_name(name), "") for name in header]
     if not any(roles):
         return Match(roles, [_no_header(columns, header)])
+    ignored = {column.role for column in columns if column.kind == "ignored"}
     faults = []
     for column in columns:
         at = [index for index, role in enumerate(roles) if role == column.role]
-        if len(at) > 1:
+        if len(at) > 1 and column.role not in ignored:
             places = " and ".join(f"'{header[index]}' (column {index + 1})" for index in at)
             faults.append(f"Two columns are the {column.label.lower()}: {places}. Keep one.")
-        elif not at and column.required:
-            faults.append(f"The column '{column.role}' is missing.")
-    known = ", ".join(column.role for column in columns)
+        elif not at and needs(column, roles):
+            faults.append(f"The column '{column.role}' is missing{column.instead}.")
+    known = ", ".join(column.role for column in columns if column.kind not in ("ignored", "export"))
     for index, (name, role) in enumerate(zip(header, roles, strict=True)):
         if name and not role:
             faults.append(f"The column '{name[:60]}' (column {index + 1}) is unknown. Known are {known}.")
-    return Match(roles, faults)
+    return Match(["" if role in ignored else role for role in roles], faults)
 
 
-def check_roles(columns, header, roles):
+def _names_of(columns):
+    """{a name people give a column: its role}."""
+    names = {}
+    for column in columns:
+        for name in (column.role, column.label, *column.synonyms):
+            names.setdefault(_plain_name(name), column.role)
+    return names
+
+
+def check_roles(columns, roles, needs=_is_required):
     """A Match of roles that a person chose; faults where one is doubled or a required one is missing."""
     faults = []
     for column in columns:
         count = roles.count(column.role)
         if count > 1:
             faults.append(f"{column.label} was chosen for {count} columns; choose it for one.")
-        elif not count and column.required:
-            faults.append(f"Choose the column that holds the {column.label.lower()}.")
+        elif not count and needs(column, roles):
+            faults.append(f"Choose the column that holds the {column.label.lower()}{column.instead}.")
     return Match(list(roles), faults)
 
 
 def _plain_name(name):
-    return re.sub(r"[\W_]+", " ", str(name)).strip().casefold()
+    """A column's name without its signs, nor the currency behind it: "Amount (Rs.)" is amount."""
+    plain = re.sub(r"[\W_]+", " ", str(name)).strip().casefold()
+    return re.sub(r"(?<=\S) (?:rs|inr|in rs|in rupees|rupees)$", "", plain)
 
 
 def _no_header(columns, header):
-    known = ", ".join(column.role for column in columns)
+    known = ", ".join(column.role for column in columns if column.kind not in ("ignored", "export"))
     shown = ", ".join(f"'{name[:40]}'" for name in header[:12])
     return f"The first line must name the columns ({known}); it holds {shown}."
-
-
-# ------------------------------------------------------------------------------------------------ cells
-
-
-def text_of(cell):
-    """A cell as one line of text. A Decimal from a workbook loses its empty places ("123", not "123.0")."""
-    if isinstance(cell, Faulty):
-        raise ValidationError(str(cell))
-    if isinstance(cell, Seen) and cell.sight.kind in (PERCENTAGE, TIME):
-        return cell.sight.text
-    if isinstance(cell, Decimal):
-        return format(cell.normalize(), "f") if cell else "0"
-    if isinstance(cell, date):
-        return cell.isoformat()
-    return cell.strip()
-
-
-def refuse_seen(cell: object, wanted: str) -> None:
-    """Raise ValidationError for a workbook's number that shows as something else than `wanted` ("an amount")."""
-    if isinstance(cell, Seen):
-        raise ValidationError(cell.why_not(wanted), code="seen")
-
-
-def shown(cell):
-    """A cell as the preview and the file of rejected rows show it."""
-    try:
-        return text_of(cell)[:500]
-    except ValidationError as error:
-        return error.message
 
 
 # ------------------------------------------------------------------------------------------------ the loop
@@ -266,6 +316,7 @@ def check(importer, table, roles, *, on_checked=None, progress=None):
     """Judge every row of a table without writing anything; returns a Report where `imported` is 0, held = good rows."""
     report = Report()
     importer.begin()
+    importer.look_over(table, roles)
     for checked in _judge(importer, table, roles, report, progress):
         if on_checked:
             on_checked(checked)
@@ -297,6 +348,7 @@ def place(importer, table, roles, *, job=None, finish=None, progress=None):
 def _place(importer, table, roles, job, progress):
     report, good = Report(), 0
     importer.begin()
+    importer.look_over(table, roles)
     judged = _judge(importer, table, roles, report, progress)
     while batch := list(itertools.islice(judged, BATCH_ROWS)):
         new = [checked for checked in batch if checked.state == NEW]
@@ -312,30 +364,52 @@ def _place(importer, table, roles, job, progress):
 
 
 def _add_afterthoughts(importer, report):
-    report.afterthoughts = importer.afterthoughts()
-    report.warnings += [{"line": line, "reason": reason} for line, reason in report.afterthoughts]
+    for line, sentence in importer.afterthoughts():
+        report.remark(line, sentence)
 
 
 def _judge(importer, table, roles, report, progress):
     """Yield a Checked for each row, counting into the report."""
-    rows = table.rows()
+    rows, asides = table.rows(), importer.asides(roles)
+    report.notes += [*table.notes, *_left_out(table.header, roles)]
+    for line, sentence in table.warnings:
+        report.remark(line, sentence)
     while batch := list(itertools.islice(rows, BATCH_ROWS)):
-        readable, rejected = [], {}
+        readable, rejected, rows_of_batch = [], {}, []
         for row in batch:
             cells = [shown(cell) for cell in row.cells]
             fault = row.fault or _shape_fault(cells, table.header, roles)
+            named = {role: cell for role, cell in zip(roles, row.cells, strict=False) if role}
+            if importer.as_shown:
+                named = {role: _as_shown(cell) for role, cell in named.items()}
+            if not fault and (aside := asides.look(named)):
+                report.remark(row.line, aside)
+                continue
+            rows_of_batch.append(row)
             if fault:
                 rejected[row.line] = Checked(row.line, REJECTED, cells, fault)
             else:
-                named = {role: cell for role, cell in zip(roles, row.cells, strict=False) if role}
                 readable.append((row.line, named, cells))
         judged = importer.check(readable)
-        for row in batch:
+        for row in rows_of_batch:
             checked = rejected.get(row.line) or next(judged)
             _count(report, checked)
             yield checked
         if progress:
             progress(report.rows_in, table.size)
+    importer.remark_on(report)
+
+
+def _as_shown(cell):
+    """What a workbook's cell shows of an amount, where that is less than it holds."""
+    sight = rounded_amount(cell)
+    return cell if sight is None else sight
+
+
+def _left_out(header, roles):
+    """The note of the columns that are not read, if any."""
+    names = [name for name, role in zip(header, roles, strict=False) if name and not role]
+    return [f"Not read: the column{'s' if names[1:] else ''} {', '.join(names)[:300]}."] if names else []
 
 
 def _shape_fault(cells, header, roles):
@@ -365,17 +439,49 @@ def _count(report, checked):
         report.warnings.append({"line": checked.line, "reason": checked.warning})
 
 
-def import_file(importer, path, *, job=None, finish=None, progress=None):
-    """Open a file, match its columns and place it; the foreground way, for commands.
+def import_file(importer, path, *, mapping=None, job=None, finish=None, progress=None):
+    """Open a file, match its columns and place it; the foreground way, for commands. `mapping` as map_columns has it.
 
     Raises Unreadable for a file or header that cannot be used, Refused where rows were rejected.
     """
     table = importer.open(path)
-    match = match_columns(importer.columns, table.header)
+    match = map_columns(importer, table, mapping) if mapping else importer.match(table.header)
     if not match.is_known:
         raise Unreadable(" ".join(match.faults), table.header_line)
     report = place(importer, table, match.roles, job=job, finish=finish, progress=progress)
-    report.warnings[:0] = [{"line": line, "reason": reason} for line, reason in table.warnings]
     if not report.rows_in:
         raise Unreadable("The file names columns but holds no rows below them.", table.header_line)
     return report
+
+
+def map_columns(importer, table, mapping):
+    """The Match of a table where `mapping` {role: the column's name, or its number from 1} says what columns are.
+
+    The others are matched by their names, and those that nobody knows are left out. Raises Unreadable for a role or
+    column that does not exist.
+    """
+    known = {column.role: column for column in importer.known_columns() if column.kind != "ignored"}
+    chosen = {}
+    for role, name in mapping.items():
+        if role not in known:
+            raise Unreadable(f"'{role}' is no column of {importer.title.lower()}; take one of {', '.join(known)}.")
+        chosen[_place_of(name, table)] = role
+    taken = set(chosen.values())
+    by_name = match_columns(importer.known_columns(), table.header).roles
+    roles = [chosen.get(at, "" if role in taken else role) for at, role in enumerate(by_name)]
+    return importer.match(table.header, roles)
+
+
+def _place_of(name, table):
+    """The index of the column that is called `name`, else the one of that number."""
+    at = [index for index, header in enumerate(table.header) if _plain_name(header) == _plain_name(name)]
+    if len(at) == 1:
+        return at[0]
+    if not at and name.isascii() and name.isdecimal() and 0 < int(name[:4]) <= len(table.header):
+        return int(name) - 1
+    headers = ", ".join(header for header in table.header if header)[:400]
+    if at:
+        raise Unreadable(
+            f"Several columns are called '{name}'; name it by its number, e.g. {at[0] + 1}.", table.header_line
+        )
+    raise Unreadable(f"There is no column '{name}'. The file has {headers}.", table.header_line)

@@ -6,9 +6,10 @@ and the way out. Numbers keep the digits that the file shows: no arithmetic on f
 
 import codecs
 import csv
+import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,11 +19,13 @@ from django.core.exceptions import ValidationError
 MAX_BYTES = 10 * 1024 * 1024
 MAX_ROWS = 50_000
 MAX_COLUMNS = 100
+HEADER_WITHIN = 30  # rows: titles, addresses and blank lines may stand above the header
 _WRAPPED_LINES = 20  # a quoted cell runs over a few lines at most
 
 _CP1252_LETTERS = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿŠšŽžŒœŸ‘’“”–—…•€£§°·º«»©®±²³½¼¾×\x00-\x7f\xa0]*")
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f]")
 _DELIMITERS = ",;\t|"
+_SEPARATOR = re.compile(r'\s*"?sep=(?P<sign>[,;\t|])"?[\s,;|]*', re.IGNORECASE)  # Excel's own first line
 
 
 class Unreadable(ValidationError):
@@ -60,7 +63,11 @@ class Row:
 
 @dataclass
 class Table:
-    """A header and, as often as asked, an iterator over the rows below it. `warnings` are (line, sentence)."""
+    """A header and, as often as asked, an iterator over the rows below it.
+
+    `warnings` are (line or None, sentence): what to look at; `notes` are sentences about what was left out; `titles`
+    the cells above the header, as text.
+    """
 
     header: list[str]
     rows: Callable[[], Iterator[Row]]
@@ -68,10 +75,16 @@ class Table:
     kind: str
     header_line: int = 1
     warnings: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+    titles: list = field(default_factory=list)
 
 
-def open_table(path) -> Table:
-    """The table in the file at `path`, whatever its name says. Raises Unreadable; OSError where there is no file."""
+def open_table(path, is_header: Callable[[list[str]], bool] | None = None) -> Table:
+    """The table in the file at `path`, whatever its name says.
+
+    Its header is the first row that `is_header` takes for one (titles may stand above), else the first row as wide as
+    the table; without `is_header` the first row. Raises Unreadable; OSError where there is no file.
+    """
     path = Path(path)
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -80,21 +93,66 @@ def open_table(path) -> Table:
         )
     content = path.read_bytes()
     if content.startswith(b"PK\x03\x04"):
-        from ledger.imports import workbooks
+        from ledger.imports import sheets, workbooks
 
-        return workbooks.open_xlsx(content)
+        table = workbooks.open_xlsx(content)
+        table.warnings += sheets.unread(content)
+        return _below_titles(table, is_header) if is_header else table
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise Unreadable(
             "This workbook is protected with a password, or it is an old .xls. Open it in Excel or LibreOffice and "
             "save it as .xlsx without a password."
         )
-    return _open_csv(content)
+    return _open_csv(content, is_header)
+
+
+def _header_at(rows, is_header):
+    """Which of the first rows, lists of text, is the header."""
+    known = next((at for at, cells in enumerate(rows) if is_header(cells)), None)
+    if known is not None:
+        return known
+    filled = [sum(map(bool, cells)) for cells in rows]
+    wide = max(2, max(filled) - 1)
+    return next((at for at, count in enumerate(filled) if count >= wide), 0)
+
+
+def _titles(rows):
+    """The note of what stands above the header; rows are (line, cells)."""
+    words = "; ".join(" ".join(filter(None, cells)) for _, cells in rows)
+    if len(rows) == 1:
+        return f"Line {rows[0][0]} stands above the header and was not read: {words[:200]}"
+    return f"Lines {rows[0][0]} to {rows[-1][0]} stand above the header and were not read: {words[:200]}"
+
+
+def _below_titles(table, is_header):
+    """The table with its header where is_header finds it, for rows that are cut into cells already."""
+    first = [(table.header_line, table.header)]
+    for row in itertools.islice(table.rows(), HEADER_WITHIN - 1):
+        first.append((row.line, [_as_title(cell) for cell in row.cells]))
+    at = _header_at([cells for _, cells in first], is_header)
+    if at == 0:
+        return table
+    line, header = first[at]
+    rows = table.rows
+    return replace(
+        table,
+        header=header,
+        rows=lambda: (row for row in rows() if row.line > line),
+        size=table.size - (line - table.header_line),
+        header_line=line,
+        notes=[*table.notes, _titles(first[:at])],
+        titles=[cell for _, cells in first[:at] for cell in cells],
+    )
+
+
+def _as_title(cell):
+    return cell.strip() if isinstance(cell, str) else str(cell)
 
 
 # ------------------------------------------------------------------------------------------------ CSV
 
 
-def _open_csv(content):
+def _open_csv(content, is_header=None):
     text, warnings = _decode(content)
     if _CONTROL.search(text):
         line = text.count("\n", 0, _CONTROL.search(text).start()) + 1
@@ -102,28 +160,53 @@ def _open_csv(content):
             f"Line {line} holds control characters: this is no CSV file. Save the sheet as CSV UTF-8 or .xlsx.", line
         )
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    at = next((at for at, line in enumerate(lines) if line.strip(_DELIMITERS + " ")), None)
-    if at is None:
+    filled = [at for at, line in enumerate(lines) if line.strip(_DELIMITERS + " ")]
+    named = _SEPARATOR.fullmatch(lines[filled[0]]) if filled else None
+    filled = filled[1:] if named else filled
+    if not filled:
         raise Unreadable("The file is empty. Its first line names the columns, each further line is one row.")
-    delimiter = max(_DELIMITERS, key=lines[at].count)
+    heads = [_head(lines, at, named and named["sign"]) for at in filled[: HEADER_WITHIN if is_header else 1]]
+    titles = _header_at([head.cells for head in heads], is_header) if is_header else 0
+    head = heads[titles]
+    if head.width >= MAX_COLUMNS:
+        raise too_wide(head.width + 1)
+    if "\0" in lines[head.line - 1]:
+        raise Unreadable("The header holds NUL bytes: the file is damaged. Save it again as CSV UTF-8.", head.line)
+    if head.fault:
+        raise Unreadable(f"The header: {head.fault}", head.line)
+    return Table(
+        header=head.cells,
+        rows=lambda: counted(_records(lines, head.end, head.delimiter, head.width)),
+        size=len(lines) - head.line - (not lines[-1]),
+        kind="csv",
+        header_line=head.line,
+        warnings=warnings,
+        notes=[_titles([(one.line, one.cells) for one in heads[:titles]])] if titles else [],
+        titles=[cell for one in heads[:titles] for cell in one.cells],
+    )
+
+
+@dataclass
+class _Head:
+    """A line that may be the header: its cells as text, and how the lines below would be cut; `end` the index behind."""
+
+    line: int
+    cells: list
+    fault: str
+    delimiter: str
+    width: int
+    end: int
+
+
+def _head(lines, at, delimiter=None):
+    delimiter = delimiter or max(_DELIMITERS, key=lines[at].count)
     width = lines[at].count(delimiter)
     if width >= MAX_COLUMNS:
-        raise too_wide(width + 1)
-    if "\0" in lines[at]:
-        raise Unreadable("The header holds NUL bytes: the file is damaged. Save it again as CSV UTF-8.", at + 1)
-    first = next(_records(lines, at, delimiter, width))
-    if first.fault:
-        raise Unreadable(f"The header: {first.fault}", first.line)
-    header = [cell.strip() for cell in first.cells]
-    start = next((row.line for row in _records(lines, at, delimiter, width) if row.line > first.line), len(lines) + 1)
-    return Table(
-        header=header,
-        rows=lambda: counted(_records(lines, start - 1, delimiter, width)),
-        size=len(lines) - at - 1 - (not lines[-1]),
-        kind="csv",
-        header_line=at + 1,
-        warnings=warnings,
-    )
+        return _Head(at + 1, [], "", delimiter, width, at + 1)
+    records = _records(lines, at, delimiter, width)
+    first = next(records)
+    end = next((row.line - 1 for row in records), len(lines))
+    return _Head(at + 1, [cell.strip() for cell in first.cells], first.fault, delimiter, width, end)
 
 
 def counted(rows):

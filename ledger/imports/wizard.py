@@ -150,7 +150,7 @@ def receive(importer_class, book, *, user, name, file_name, options):
     path = folder() / f"{name}.upload"
     try:
         table = importer.open(path)
-        match = importing.match_columns(importer.columns, table.header)
+        match = importer.match(table.header)
         if next(iter(table.rows()), None) is None:
             raise Unreadable("The file names columns but holds no rows below them.", table.header_line)
     except BaseException:
@@ -176,8 +176,8 @@ def receive(importer_class, book, *, user, name, file_name, options):
 
 
 def importer_options(importer):
-    """{name: bool} of an importer's ticks."""
-    return {name: getattr(importer, name) for name in importer.options}
+    """{name: value} of an importer's ticks and answers."""
+    return {name: getattr(importer, name) for name in (*importer.options, *importer.answers)}
 
 
 def importer_for(job, user=None):
@@ -207,8 +207,8 @@ def check_step(job, progress):
     daybook.finish_pending(job.book_id)  # whether money can be there is judged by what is kept of the days
     with Findings(job.parameters["file"]) as found:
         report = importing.check(importer, table, job.parameters["roles"], on_checked=found.add, progress=progress)
-    result = {**_counts(report, table), "found": found.counts, "file_warnings": table.warnings + report.afterthoughts}
-    return Job.State.ASKS, result
+    told = {"remarks": report.remarks[:SHOWN_WARNINGS], "notes": report.notes[:SHOWN_WARNINGS]}
+    return Job.State.ASKS, {**_counts(report), "found": found.counts, **told}
 
 
 def post_step(job, progress):
@@ -220,7 +220,7 @@ def post_step(job, progress):
     table = _opened(job, importer)
 
     def finish(report):
-        counts = {**_counts(report, table), "held": 0, "said": importer.said()}
+        counts = {**_counts(report), "held": 0, "said": importer.said()}
         jobs.finish(job, Job.State.DONE, {**job.result, **counts})
 
     try:
@@ -242,9 +242,9 @@ def undo_step(job, progress):
         jobs.finish(job, Job.State.UNDONE, {**job.result, "undone": sentence})
 
 
-def _counts(report, table):
+def _counts(report):
     counts = {name: value for name, value in report.shape().items() if not isinstance(value, list)}
-    warnings = [{"line": line, "reason": reason} for line, reason in table.warnings] + report.warnings
+    warnings = report.remarks + report.warnings
     return {**counts, "warning_count": len(warnings), "warnings": warnings[:SHOWN_WARNINGS]}
 
 
@@ -261,10 +261,11 @@ jobs.register(
 # ------------------------------------------------------------------------------------------------ the foreground
 
 
-def import_now(importer, path):
+def import_now(importer, path, mapping=None):
     """Import a file at once, for commands; returns the Report, whose `errors` say why nothing was posted.
 
-    What was posted has a job of its own and can be undone on the page of imports.
+    `mapping` {role: column} says what columns are whose names do not. What was posted has a job of its own and can be
+    undone on the page of imports.
     """
     job = Job(
         book=importer.book,
@@ -281,7 +282,7 @@ def import_now(importer, path):
     try:
         with transaction.atomic():
             job.save()
-            report = importing.import_file(importer, path, job=job)
+            report = importing.import_file(importer, path, mapping=mapping, job=job)
             job.result = {name: value for name, value in report.shape().items() if not isinstance(value, list)}
             job.finished_at = timezone.now()
             job.save()

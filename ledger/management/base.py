@@ -6,6 +6,7 @@ Money is a string with two places ("54500.00"), dates are ISO, what is absent is
 """
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -103,7 +104,8 @@ class LedgerCommand(BaseCommand):
         """Answer with an importing.Report. Raises Refused where it names errors: then nothing was posted."""
         self.answer(
             report.shape(),
-            *(f"Line {found['line']}: {found['reason']}" for found in report.errors + report.warnings),
+            *map(_line, report.errors + report.warnings + report.remarks),
+            *report.notes,
             f"{report.rows_in} rows: {report.imported} {done}, {report.duplicate} there already, "
             f"{report.rejected} rejected, {report.held} held back.",
         )
@@ -115,6 +117,11 @@ class LedgerCommand(BaseCommand):
     def say(self, line):
         """A sentence beside the answer, e.g. a warning; with --json it goes to standard error."""
         (self.stderr if self.as_json else self.stdout).write(line, self.style.NOTICE if self.as_json else None)
+
+
+def _line(found):
+    """What was found in a file, with its line where it has one."""
+    return found["reason"] if found["line"] is None else f"Line {found['line']}: {found['reason']}"
 
 
 def as_json(document):
@@ -152,6 +159,33 @@ def add_book(parser, *, required=True):
 
 def add_user(parser):
     parser.add_argument("--user", metavar="LOGIN", help="who does it, for the history; his role must allow it")
+
+
+def add_as_shown(parser):
+    parser.add_argument(
+        "--as-shown", action="store_true", help="take amounts as a workbook shows them, rounded to its decimals"
+    )
+
+
+def add_mapping(parser):
+    parser.add_argument(
+        "--map",
+        action="append",
+        metavar="role=Header,…",
+        help="which columns hold what, by name or by number from 1; columns that nobody knows are then left out",
+    )
+
+
+def mapping_in(pairs):
+    """{"date": "Txn Date", …} from ["date=Txn Date,narration=Text", …]; a comma without = behind belongs to the name."""
+    mapping = {}
+    for text in pairs or ():
+        for pair in re.split(r",(?=[^,=]+=)", text):
+            role, equals, header = pair.partition("=")
+            if not (equals and role.strip() and header.strip()):
+                raise WrongUse(f"--map takes role=Header pairs with commas between; '{pair}' is none.")
+            mapping[role.strip()] = header.strip()
+    return mapping
 
 
 def find_book(slug):

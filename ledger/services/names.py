@@ -13,14 +13,16 @@ def refuse_twin(row: Account | Category) -> None:
 
     A twin from earlier days may be saved as long as its name is not touched: it has to be retired or merged.
     """
-    row.name = clean_name(row.name)
-    model, key = type(row), name_key(row.name)
-    word = model._meta.verbose_name
-    if not key:
-        raise ValidationError({"name": f"Write the name of the {word}."})
+    model = type(row)
     names = dict(model.objects.filter(book=row.book_id).order_by("pk").values_list("pk", "name"))
     before = names.pop(row.pk, None)
-    if before is not None and name_key(before) == key:
+    if row.name == before:
+        return
+    row.name = clean_name(row.name)
+    key, word = name_key(row.name), model._meta.verbose_name
+    if not key:
+        raise ValidationError({"name": f"Write the name of the {word}."})
+    if before is not None and name_key(before) == key and row.name not in names.values():
         return
     for name in names.values():
         if name_key(name) == key:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from ledger import access, dates, jobs
 from ledger.exports import attachment, table_response
 from ledger.imports import importing, wizard
-from ledger.imports.importing import shown
+from ledger.imports.cells import shown
 from ledger.imports.tables import Unreadable
 from ledger.models import Job
 from ledger.pages import book_page, page
@@ -164,7 +164,7 @@ class FileForm(forms.Form):
 
     file = forms.FileField(
         label="File",
-        help_text="CSV or XLSX, up to 10 MB. Its first line names the columns.",
+        help_text="CSV or XLSX, up to 10 MB. One of its first lines names the columns.",
         error_messages={"required": "Choose a file first.", "empty": "The file is empty."},
     )
 
@@ -255,6 +255,8 @@ def _columns_page(request, job, importer, roles, faults):
         "importer": importer,
         "step": 2,
         "columns": columns,
+        "known": [column for column in importer.known_columns() if column.kind not in ("ignored", "export")],
+        "asks": [(ask, job.parameters["options"].get(ask.name, "")) for ask in wizard.importer_for(job).asks()],
         "faults": faults,
     }
     return page(request, "ledger/import_columns.html", context, status=400 if faults else 200)
@@ -281,15 +283,23 @@ def import_columns(request, book, pk):
     job, importer = _import_job(request, book, pk)
     if job.state != Job.State.ASKS:
         return _page_of(job)
-    known = {column.role for column in importer.columns}
+    known = {column.role for column in importer.known_columns()}
     roles = [request.POST.get(f"role_{index}", "") for index in range(len(job.parameters["header"]))]
     roles = [role if role in known else "" for role in roles]
-    match = importing.check_roles(importer.columns, job.parameters["header"], roles)
+    job.parameters = {**job.parameters, "options": {**job.parameters["options"], **_answers(request, job)}}
+    match = wizard.importer_for(job).match(job.parameters["header"], roles)
     if not match.is_known:
         return _columns_page(request, job, importer, roles, match.faults)
-    if jobs.go_on(job, wizard.CHECK, parameters={**job.parameters, "roles": roles}):
+    if jobs.go_on(job, wizard.CHECK, parameters={**job.parameters, "roles": match.roles}):
         run_if_quick(job)
     return _page_of(job)
+
+
+def _answers(request, job):
+    """{name: value} of what was answered about the file; only what was offered counts."""
+    asks = wizard.importer_for(job).asks()
+    given = {ask.name: request.POST.get(ask.name, "") for ask in asks}
+    return {ask.name: given[ask.name] for ask in asks if given[ask.name] in ("", *(value for value, _ in ask.choices))}
 
 
 @book_page(access.CLOSE)
@@ -353,7 +363,7 @@ def rejected_rows(request, book, pk):
 def check_again(request, book, pk):
     """Check once more with other ticks."""
     job, importer = _import_job(request, book, pk)
-    options = {name: name in request.POST for name in importer.options}
+    options = {**job.parameters["options"], **{name: name in request.POST for name in importer.options}}
     if jobs.go_on(job, wizard.CHECK, parameters={**job.parameters, "options": options}):
         run_if_quick(job)
     return _page_of(job)

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from ledger.imports import tables
-from ledger.imports.importing import text_of
+from ledger.imports.cells import text_of
 from ledger.imports.tables import Faulty, Unreadable, open_table
 
 

@@ -2,7 +2,7 @@
 
 from ledger import access
 from ledger.imports import wizard
-from ledger.management.base import add_book, add_user, find_book, find_user
+from ledger.management.base import add_as_shown, add_book, add_mapping, add_user, find_book, find_user, mapping_in
 from trackers import slips
 from trackers.loans import LoanImporter
 from trackers.management.base import TrackerCommand
@@ -23,11 +23,15 @@ class Command(TrackerCommand):
             "--adjust", action="store_true", help="post on the first open day what would fall on a closed one"
         )
         parser.add_argument("--yes", action="store_true", help=slips.OPTION[0].lower() + slips.OPTION[1:])
+        add_as_shown(parser)
+        add_mapping(parser)
         add_user(parser)
 
     def work(self, **options):
         book = find_book(options["book"])
         user = find_user(options["user"], book, access.CLOSE)
-        importer = LoanImporter(book, user=user, adjust=options["adjust"], yes=options["yes"])
-        report = wizard.import_now(importer, options["file"])
+        importer = LoanImporter(
+            book, user=user, adjust=options["adjust"], yes=options["yes"], as_shown=options["as_shown"]
+        )
+        report = wizard.import_now(importer, options["file"], mapping=mapping_in(options["map"]))
         self.answer_import(report, done="trackers opened")
