@@ -300,3 +300,14 @@ def test_the_wizard_names_them_and_takes_face_and_given_too(book, client):
     client.post(reverse("ledger:confirm_import", args=[book.slug, job.pk]))
     jobs.run(job.pk)
     assert Tracker.objects.get().disbursed_amount == 8800
+
+
+def test_a_list_as_shops_keep_it_is_read_by_the_same_readers(book, tmp_path):
+    rows = (
+        'Murugan,,,,1-Aug-24,"Rs 10,000/-",100,100,500\nSelvi,,,,2024/08/02,INR 5000,50,100,\nTotal,,,,,15000,,,500\n'
+    )
+    document, code = run(book, f"Field Finance\nRunning loans\n\n{HEADER}{rows}", tmp_path)
+    assert (code, document["imported"]) == (0, 2)
+    assert [tracker.start_date for tracker in Tracker.objects.order_by("id")] == [date(2024, 8, 1), date(2024, 8, 2)]
+    said = [found["reason"] for found in document["warnings"]]
+    assert "The total of 15,000.00 and 500.00 agrees with the rows above; the line is no row itself." in said

@@ -49,6 +49,15 @@ def test_days_of_many_trackers_come_in_at_once_and_nothing_twice(cast, tmp_path,
     assert (again.imported, again.duplicate) == (0, 3)
 
 
+def test_a_list_as_shops_keep_it_is_read_by_the_same_readers(cast, tmp_path):
+    lines = [f"{cast.trackers[0].filename},1,17-Oct-2024 10:30,Rs 500/-,,", "Total,,,500,,"]
+    found = report(cast, tmp_path, lines, header="Collections of October\n\ntracker,day,date,amount,mode,notes")
+    assert (found.errors, found.imported, found.rows_in) == ([], 1, 1)
+    assert [said["reason"] for said in found.remarks] == [
+        "The total of 500.00 agrees with the rows above; the line is no row itself."
+    ]
+
+
 def test_rows_without_an_amount_were_not_visited(cast, tmp_path):
     header = "tracker,customer,tracker_name,date,due,behind,amount,mode,notes"
     amounts = zip(cast.trackers, ("500", "", ""), strict=True)
