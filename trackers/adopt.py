@@ -22,7 +22,7 @@ from trackers import posted, posting, services, store
 from trackers.collection import REFUSALS, words
 from trackers.models import Customer, Draft, Tracker
 from trackers.schedule import TermsError
-from trackers.services.copies import is_closed
+from trackers.services.copies import is_closed, put_aside
 from trackers.workbook.contents import Contents, edited
 from trackers.workbook.errors import NotATracker, WorkbookError
 from trackers.workbook.merge import Change, Comparison, Descent, compare, edits_of
@@ -119,9 +119,11 @@ def adopt_copy(tracker, uploaded, *, user=None, take=(), leave=(), adjust=False,
         if not changes and not compared.in_the_way and not compared.is_ahead:
             return tracker, []
         if compared.in_the_way:
-            store.set_aside(tracker)
+            put_aside(tracker)
         change = _change_of(tracker, compared, changes)
-        services.commit([change], user=user, reason="Adopted from a file", adjust=adjust, mends=True)
+        is_whole = compared.descent is Descent.LATER and change.new.cells == uploaded.cells
+        reason = services.ADOPTED_WHOLE if is_whole else "Adopted from a file"
+        services.commit([change], user=user, reason=reason, adjust=adjust, mends=True)
         return tracker, changes
 
 

@@ -7,7 +7,7 @@ being saved at this moment does too, is looked at again under its lock, and only
 import contextlib
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date as Date
 from decimal import Decimal
 
@@ -102,15 +102,7 @@ def _looked_at(book, repair=False):
     for tracker in trackers.iterator(chunk_size=500):
         names = kept.get(tracker.filename.removesuffix(".xlsx"), ())
         content = _sound_at_a_glance(tracker, posted[tracker.pk], columns, names)
-        yield tracker, [] if content else _looked_at_closely(tracker, repair), content
-
-
-def _looked_at_closely(tracker, repair):
-    """The Findings of a tracker under its lock; another one's workbook at its name is taken in before it is put aside."""
-    found = _of_one(tracker, repair)
-    if [one.kind for one in found] == ["changed outside"] and (stray := strays.lying_at(tracker)):
-        return [replace(found[0], message=stray.message, mend=stray.adopt)]
-    return found
+        yield tracker, [] if content else _of_one(tracker, repair), content
 
 
 def _kept_names():

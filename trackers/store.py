@@ -280,6 +280,13 @@ def _write_durable(path, content):
         os.fsync(file.fileno())
 
 
+def write_whole(path, content):
+    """Write a file durably under a name of its own first, so that it is whole at its name or not there."""
+    fresh = path.with_suffix(".part")
+    _write_durable(fresh, content)
+    os.rename(fresh, path)
+
+
 def _sync_folder(path):
     descriptor = os.open(path, os.O_RDONLY)
     try:

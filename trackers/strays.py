@@ -45,17 +45,6 @@ def strays() -> list[Stray]:
     return [_stray(path, message, read_as.get(path), newest) for path, message in paths.items()]
 
 
-def lying_at(tracker: Tracker) -> Stray | None:
-    """What another tracker's workbook that lies at this one's name says more; None where it says nothing. The caller
-    holds no tracker's lock."""
-    path = store.path_of(tracker)
-    contents = _contents_of(path)
-    if contents is None or contents.tracker_id in ("", str(tracker.uid)):
-        return None
-    stray = _stray(path, "The workbook of another tracker lies there.", contents, _newest_of_lost({path: contents}))
-    return stray if stray.adopt else None
-
-
 def _without_row():
     known = set(Tracker.objects.values_list("filename", flat=True))
     return [

@@ -133,7 +133,8 @@ def made_sound(most=4):
         assert named, said
         for command in dict.fromkeys(named):
             code, answer = run(*command.split())
-            assert code == 0, f"{command}: {answer}"
+            # A remedy run a moment earlier may have brought a newer file to light: then this one asks, and loses nothing.
+            assert code == 0 or "says what Lendbook does not know" in answer, f"{command}: {answer}"
             done.append(command)
     raise AssertionError([fault.text for fault in verifying.verify().faults])
 
@@ -226,7 +227,7 @@ def test_whatever_lies_at_the_workbooks_names_nothing_acknowledged_is_lost(shop,
         done = made_sound()
         state = f"database {database}, folder {folder}, versions {versions}: {done}"
         assert done
-        still_read = folder if strange is a_link_to_the_file else None
+        still_read = {a_link_to_the_file: folder, another_ones: "evening"}.get(strange)
         assert_all_is_there(shop.book, shop.truth[newest(database, versions, still_read)], state)
         for tracker in (shop.john, shop.mary):
             assert store.path_of(tracker).is_file(), state
@@ -316,8 +317,7 @@ def test_a_workbook_of_another_tracker_that_is_newer_is_taken_in_by_its_own(shop
     shop.put_back("morning", "morning", "morning")
     newer = (shop.kept / "evening/daily-trackers" / shop.mary.filename).read_bytes()
     store.path_of(shop.john).write_bytes(newer)
-    assert any(f"--tracker {shop.mary.filename} --apply" in remedy for remedy in remedies().values())
-    made_sound()
+    assert any(f"--tracker {shop.mary.filename} --apply" in command for command in made_sound())
     wanted = {key: value for key, value in shop.truth["evening"].items() if key[0] == shop.mary.pk}
     wanted |= {key: value for key, value in shop.truth["morning"].items() if key[0] == shop.john.pk}
     assert_all_is_there(shop.book, wanted)

@@ -7,6 +7,7 @@ StoreError (the file), ClosedDay (with `adjust` it posts on the first open day i
 """
 
 from trackers.services.change import (
+    ADOPTED_WHOLE,
     CACHED,
     apply,
     as_handed_over,
@@ -32,6 +33,7 @@ from trackers.services.rebuild import from_ledger, rebuild_workbook, told_of
 from trackers.services.starts import right_start
 
 __all__ = [
+    "ADOPTED_WHOLE",
     "AMOUNTS",
     "CACHED",
     "Compared",

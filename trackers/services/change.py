@@ -22,6 +22,7 @@ from trackers.workbook.read import Opened, open_workbook, read
 # What a workbook's summary is cached as in the row.
 CACHED = ("days_paid", "total_paid", "balance", "expected", "pending", "pocket_money", "last_paid_on", "last_day")
 BUILT_ANEW = "Workbook built anew"  # the reason in history of a version that says what the one before it said
+ADOPTED_WHOLE = "Adopted, all of it"  # … that says what a later workbook said, and nothing else
 # What the row of a version, and its history, remember of the payments: by that a copy of it is known again.
 REMEMBERED = ("days_paid", "total_paid", "balance", "last_paid_on")
 _TERMS = (

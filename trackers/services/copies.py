@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trackers import store
 from trackers.models import Tracker
-from trackers.services.change import BUILT_ANEW, REMEMBERED, current
+from trackers.services.change import ADOPTED_WHOLE, BUILT_ANEW, REMEMBERED, current
 from trackers.services.from_ledger import contents_from_ledger
 from trackers.workbook.build import build_workbook
 from trackers.workbook.contents import Contents
@@ -151,18 +151,21 @@ def descent_of(tracker: Tracker, uploaded: Contents, stored: Contents) -> Descen
     if uploaded.trail and uploaded.trail[-1] in stored.trail:
         return Descent.COPY  # it was taken in before
     if uploaded.version > tracker.version:
-        return Descent.LATER if _grew_from_row(tracker, uploaded.trail) else Descent.PARTED
+        return Descent.LATER if _grew_from_row(tracker, uploaded.trail, stored.trail) else Descent.PARTED
     return Descent.COPY if is_earlier(tracker, uploaded) else Descent.PARTED
 
 
-def _grew_from_row(tracker, trail):
-    """Whether a trail leads over what the row says; versions that were only built anew said the same before."""
+def _grew_from_row(tracker, trail, own_trail):
+    """Whether a trail leads over what the row says; versions that were only built anew said the same before, and one that
+    took in a later workbook whole says what that one did, whose mark stands before its own in `own_trail`."""
     if mark_of(tracker.sha256) in trail:
         return True
     newest = tracker.history.order_by("-history_id").values_list("sha256", "history_change_reason")
     for sha256, reason in newest[:_BUILT_ANEW_AT_MOST]:
         if mark_of(sha256) in trail:
             return True
+        if reason == ADOPTED_WHOLE and mark_of(sha256) in own_trail[1:]:
+            return own_trail[own_trail.index(mark_of(sha256)) - 1] in trail
         if reason != BUILT_ANEW:
             return False
     return False
@@ -220,3 +223,29 @@ def _compared_at(path, tracker, stored):
         compared = compare_with(tracker, stored, read(content, thorough=True))
         return None if compared.is_foreign else compared
     return None
+
+
+# ------------------------------------------------------------------------------------------------ what lies in the way
+
+
+def put_aside(tracker: Tracker) -> None:
+    """Keep what lies at a workbook's name before its own takes the place. Another tracker's that may say more is kept
+    where the next look finds it: among that tracker's versions, or, where it has no row, in daily-trackers/."""
+    with suppress(store.StoreError, WorkbookError):
+        content = store.read_outside(tracker)
+        found = read(content, thorough=True) if content else None
+        if found and found.tracker_id not in ("", str(tracker.uid)):
+            _keep_for_its_own(tracker, found, content)
+    store.set_aside(tracker)
+
+
+def _keep_for_its_own(tracker, found, content):
+    own = Tracker.objects.filter(uid=found.tracker_id).first()
+    if own is None:
+        stem = tracker.filename.removesuffix(".xlsx")
+        store.write_whole(store.folder() / f"{stem}_found_{mark_of(store.sha256_of(content))}.xlsx", content)
+    elif not (is_earlier(own, found) and found.cells == found.as_last_written.cells):
+        version = max(found.version, own.version + 1)
+        while (path := store.version_path(own, version)).exists() and path.read_bytes() != content:
+            version += 1
+        store.write_whole(path, content)

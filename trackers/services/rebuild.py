@@ -13,7 +13,7 @@ from lendbook.money import rupees
 from trackers import store
 from trackers.models import Tracker
 from trackers.services.change import BUILT_ANEW, Change, apply, as_handed_over, current, grown_trail, waiting
-from trackers.services.copies import Stored, holding_more, stored_of
+from trackers.services.copies import Stored, holding_more, put_aside, stored_of
 from trackers.services.from_ledger import short_of
 from trackers.services.starts import right_start
 from trackers.workbook.build import build_workbook
@@ -49,7 +49,7 @@ def rebuild_workbook(tracker: Tracker, *, user=None, ledger: bool = False, accep
         if stored.is_from_ledger and not ledger:
             _refuse_without_a_copy(tracker)
         if stored.in_the_way:
-            store.set_aside(tracker)
+            put_aside(tracker)
         _build(tracker, stored, user)
         return tracker, stored.source
 
