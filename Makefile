@@ -62,7 +62,7 @@ load: .venv/tests
 lint: .venv/tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m bandit --quiet --configfile pyproject.toml --recursive lendbook ledger trackers expenses
+	$(PY) -m bandit --quiet --configfile pyproject.toml --recursive lendbook shop ledger trackers expenses
 	$(IN_SCRATCH) LENDBOOK_INSTANCE=testing $(PY) manage.py makemigrations --check --dry-run
 	$(IN_SCRATCH) LENDBOOK_INSTANCE=testing $(PY) manage.py check --database default
 	$(IN_SCRATCH) LENDBOOK_INSTANCE=prod ALLOWED_HOSTS=books.example.in $(PY) manage.py check --deploy --fail-level WARNING

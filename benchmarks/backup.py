@@ -65,9 +65,10 @@ def _tell(what, seconds):
 
 def _fill(trackers, entries):
     from ledger import services
-    from ledger.models import Book, Category, LedgerEntry
+    from ledger.models import Category, LedgerEntry
+    from shop.models import Book
     from trackers import services as loans
-    from trackers.openings import Opening, open_many
+    from trackers.importing.openings import Opening, open_many
     from trackers.workbook.contents import edited, new_contents
 
     book = Book.objects.first() or services.open_book(

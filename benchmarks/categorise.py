@@ -19,9 +19,9 @@ from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
 
-from expenses.categorise import Row, place
-from expenses.learning import Example, train
-from expenses.narration import name_products, read_narration
+from expenses.tagging.categorise import Row, place
+from expenses.tagging.learning import Example, train
+from expenses.tagging.narration import name_products, read_narration
 
 STAGES = (0, 50, 200, 1000)
 OPEN = {"TBD", "Contact"}

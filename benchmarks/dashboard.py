@@ -23,7 +23,7 @@ def main():
     _own_place()
     engine = scene.begin(_fill)
     from expenses.models import Transaction
-    from ledger.models import Book
+    from shop.models import Book
 
     book = Book.objects.get(slug="spent")
     print(f"\n{engine}: {scene.machine()}\n")
@@ -67,8 +67,8 @@ def _fill():
     from django.core.management import call_command
     from django.db import connection, transaction
 
-    from expenses import spent
     from expenses.models import Statement, Tag, Transaction
+    from expenses.overview import spent
     from ledger import services
 
     if Transaction.objects.count() == ROWS:
@@ -120,7 +120,7 @@ def _log_in(book):
     from django.test import Client
 
     from ledger import services
-    from ledger.models import Role
+    from shop.models import Role
 
     user, _ = get_user_model().objects.get_or_create(username="bench", defaults={"is_staff": True})
     services.set_member(book, user, Role.OWNER)
@@ -187,7 +187,7 @@ def looped_over(rows):
 
 def assert_same(book, debits):
     """Both ways find the same figures, to the paisa."""
-    from expenses.dashboard import Asked, figures, top_payees
+    from expenses.overview.figures import Asked, figures, top_payees
 
     ours, theirs = figures(Asked(book.pk)), naive(debits)
     assert {key: tuple(row) for key, row in ours.by_month_and_tag.items()} == {

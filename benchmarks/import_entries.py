@@ -56,8 +56,8 @@ def rows_csv(count):
 def ours(path):
     """(seconds of the check, seconds of the posting) of the import into a new book."""
     from ledger import services
-    from ledger.imports import importing, wizard
-    from ledger.imports.entries import EntryImporter
+    from ledger.entry_import.importer import EntryImporter
+    from shop.imports import importing, wizard
 
     importer = EntryImporter(services.open_book(slug="ours", name="Ours"))
     start = time.perf_counter()

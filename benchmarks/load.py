@@ -92,7 +92,8 @@ def _fill(options):
     from django.db import connection
 
     from ledger import daybook, services
-    from ledger.models import Book, LedgerEntry
+    from ledger.models import LedgerEntry
+    from shop.models import Book
     from trackers.models import Tracker
 
     whole = Tracker.objects.count() == options.trackers and LedgerEntry.objects.count() >= options.entries
@@ -122,7 +123,7 @@ def _people(book):
     from django.contrib.auth import get_user_model
 
     from ledger import services
-    from ledger.models import Role
+    from shop.models import Role
     from trackers.models import Customer
 
     login = get_user_model().objects
@@ -135,7 +136,7 @@ def _people(book):
 def _open_trackers(book, customers, count):
     from django.db import transaction
 
-    from trackers.openings import Opening, open_many
+    from trackers.importing.openings import Opening, open_many
     from trackers.workbook.contents import edited, new_contents
 
     contents = new_contents("50K", tracker_name="Load", start_date=START, scheme_period=PERIOD)

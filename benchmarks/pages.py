@@ -75,7 +75,7 @@ def log_in():
     from django.test import Client
 
     from ledger import services
-    from ledger.models import Role
+    from shop.models import Role
 
     user, _ = get_user_model().objects.get_or_create(username="bench", defaults={"is_staff": True})
     for book in scene.books():

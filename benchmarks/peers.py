@@ -10,7 +10,7 @@ from collections import defaultdict
 from django.db import transaction
 
 from ledger.models import Account, AccountDay, AccountTransfer, DayBook, DayBookDetail, LedgerEntry
-from lendbook.money import ZERO
+from shop.money import ZERO
 
 
 @transaction.atomic

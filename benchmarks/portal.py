@@ -63,8 +63,8 @@ def _scene():
     from django.test import Client
 
     from ledger import services as ledger
+    from trackers.importing.openings import Opening, open_many
     from trackers.models import Customer
-    from trackers.openings import Opening, open_many
     from trackers.workbook.contents import edited, new_contents
 
     book = ledger.open_book(slug="bench", name="Bench", accounts=[("Cash", "cash", Decimal(0))])

@@ -56,7 +56,7 @@ def _create_database(connection):
 
 
 def books():
-    from ledger.models import Book
+    from shop.models import Book
 
     return list(Book.objects.filter(slug__startswith="bench-").order_by("slug"))
 

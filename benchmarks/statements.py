@@ -30,7 +30,7 @@ from pathlib import Path
 from time import process_time
 
 from benchmarks import fresh
-from expenses.rules import Rule, RuleSet
+from expenses.tagging.rules import Rule, RuleSet
 
 ROWS, PAYEES, RULES = 100_000, 12_600, 200
 GOAL, RULES_GOAL, MOST_MB = 8, 20, 300
@@ -97,11 +97,11 @@ def row_by_row(bank, content):
     from django.db import transaction
     from simple_history.utils import bulk_create_with_history
 
-    from expenses import placing
-    from expenses.learning import starting_model
     from expenses.models import PayeeId, ProductTag, Statement, Tag, Transaction
     from expenses.models import Rule as StoredRule
-    from expenses.narration import name_products, read_narration
+    from expenses.tagging import placing
+    from expenses.tagging.learning import starting_model
+    from expenses.tagging.narration import name_products, read_narration
 
     book = bank.book
     tags = {tag.name: tag for tag in Tag.objects.filter(book=book)}
@@ -166,8 +166,8 @@ def in_scratch(way):
 
     django.setup()
     call_command("migrate", verbosity=0)
-    from expenses import placing
     from expenses.models import ProductTag, Rule, Transaction
+    from expenses.tagging import placing
     from ledger import services
     from ledger.models import Account
 

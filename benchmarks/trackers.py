@@ -53,7 +53,7 @@ def _opened(book, count):
     from django.db import transaction
 
     from trackers import services
-    from trackers.openings import Opening, open_many
+    from trackers.importing.openings import Opening, open_many
     from trackers.workbook.contents import edited, new_contents
 
     contents = new_contents("50K", tracker_name="Bench", start_date=START)
@@ -69,8 +69,8 @@ def _opened(book, count):
 
 
 def _saved_by_us(book, trackers):
-    from trackers import collection
-    from trackers.collection import Typed
+    from trackers.collect import collection
+    from trackers.collect.collection import Typed
 
     rows = [Typed(tracker.pk, Decimal(500)) for tracker in trackers]
     start = time.perf_counter()

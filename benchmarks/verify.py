@@ -40,7 +40,7 @@ def _filled(count, entries):
     from ledger import daybook, services
     from trackers import posting
     from trackers import services as trackers
-    from trackers.openings import Opening, open_many
+    from trackers.importing.openings import Opening, open_many
     from trackers.workbook.contents import edited, new_contents
 
     book = services.open_book(slug="bench", name="Bench", accounts=[("Cash", "cash", Decimal(0))])
@@ -97,7 +97,7 @@ def _measured(book, count):
     from benchmarks.scene import machine
     from ledger.models import LedgerEntry
     from lendbook import verifying
-    from trackers import checks
+    from trackers import soundness
 
     print(machine())
     steps, began = [], time.monotonic()
@@ -110,7 +110,7 @@ def _measured(book, count):
     some = list(book.trackers.select_related("book", "customer__user")[:SCALED_FROM])
     began = time.monotonic()
     for tracker in some:
-        found = checks._of_one(tracker, repair=False)
+        found = soundness._of_one(tracker, repair=False)
         assert not found, found
     peer = (time.monotonic() - began) * count / len(some)
     print(f"  workbooks one by one, each asking the ledger: {peer:.1f} s ({len(some)} scaled)")

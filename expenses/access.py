@@ -1,4 +1,4 @@
-"""Who may see which statement and transaction: ledger.access's one rule, told about these rows. Agents see none."""
+"""Who may see which statement and transaction: shop.access's one rule, told about these rows. Agents see none."""
 
 from expenses.models import (
     AskedPayee,
@@ -21,7 +21,7 @@ from expenses.models import (
     Tag,
     Transaction,
 )
-from ledger.access import register
+from shop.access import register
 
 for model in (
     ExpenseSettings,

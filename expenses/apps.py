@@ -7,7 +7,10 @@ class ExpensesConfig(AppConfig):
     name = "expenses"
 
     def ready(self):
-        from expenses import access, checks, links, posting, report_views, spent, uploads, work  # noqa: F401  (each its own)
+        from expenses import access, report_views, soundness, work  # noqa: F401  (each its own)
+        from expenses.books import links, posting  # noqa: F401  (each its own)
+        from expenses.incoming import uploads  # noqa: F401  (each its own)
+        from expenses.overview import spent
 
         spent.TRIGGERS.connect()
         report_views.VIEWS.connect()

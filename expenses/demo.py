@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from expenses import services
 from expenses.models import Statement
-from ledger.models import Account, Role
+from ledger.models import Account
+from shop.models import Role
 
 HEADER = ("Date", "Narration", "Value Date", "Debit Amount", "Credit Amount", "Chq/Ref Number", "Closing Balance")
 # (narration with room for a reference, least and most rupees, how many a month)

@@ -7,7 +7,7 @@ debit where it is not split. Sums by tag are made of these. product_tags: the me
 
 from functools import partial
 
-from ledger.report_views import Views, rupees
+from shop.sql_views import Views, rupees
 
 
 def _queries(vendor):

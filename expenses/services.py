@@ -15,7 +15,8 @@ from django.db import transaction
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from expenses import links, placing, storing
+from expenses.books import links
+from expenses.incoming import storing
 from expenses.models import (
     IS_POSTED,
     DecidedBy,
@@ -26,13 +27,15 @@ from expenses.models import (
     StatementMapping,
     Transaction,
 )
-from expenses.narration import is_own_id
 from expenses.statements import StatementError, read_statement
-from ledger import commits, faults
+from expenses.tagging import placing
+from expenses.tagging.narration import is_own_id
 from ledger import services as ledger
-from ledger.models import Account, Job
-from ledger.resources import armed
-from lendbook.money import plain
+from ledger.models import Account
+from shop import commits, faults
+from shop.downloads import armed
+from shop.models import Job
+from shop.money import plain
 
 
 @dataclass

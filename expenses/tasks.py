@@ -1,6 +1,6 @@
 """What the worker runs for expenses; each docstring says what a second run does."""
 
-from expenses import spent
+from expenses.overview import spent
 
 
 def add_up():

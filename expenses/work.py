@@ -5,10 +5,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from expenses import llm, placing, posting, services, training
+from expenses import services
+from expenses.books import posting
 from expenses.models import AskedPayee, ExpenseSettings, ProductTag, Transaction
-from ledger import jobs
-from ledger.models import Job
+from expenses.tagging import llm, placing, training
+from shop import jobs
+from shop.models import Job
 
 POST, ASK, LEARN = "expenses_post", "expenses_ask", "expenses_learn"
 LEARN_AFTER = 25  # rows settled by hand since the last training

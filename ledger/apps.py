@@ -1,4 +1,4 @@
-"""The ledger app: the bottom of the house."""
+"""The ledger app: book-keeping, on the ground floor of the shop."""
 
 from django.apps import AppConfig
 
@@ -10,6 +10,9 @@ class LedgerConfig(AppConfig):
         from ledger import report_views, signals  # noqa: F401  (signals connects its receivers)
 
         report_views.VIEWS.connect()
-        from ledger.imports import entries, importing, wizard  # noqa: F401  (makes the kind of job known)
+        from ledger import access, daybook, recorded  # noqa: F401  (they register what they bring)
+        from ledger.entry_import import importer
+        from shop.imports import importing
 
-        importing.register(entries.EntryImporter)
+        importing.before_checking(daybook.finish_pending)
+        importing.register(importer.EntryImporter)

@@ -13,10 +13,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from ledger import daybook, faults, services
+from ledger import daybook, services
 from ledger.models import Account, AccountTransfer, Category, DayClose, DayCloseCount, Direction, LedgerEntry
 from ledger.services import adjusting
-from lendbook.money import ZERO, money_fault, rupees
+from shop import faults
+from shop.money import ZERO, money_fault, rupees
 
 SOURCE = "close"
 

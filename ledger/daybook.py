@@ -17,19 +17,20 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ledger import commits, days, disk, faults
+from ledger import days
 from ledger.models import (
     AccountDay,
     AccountMonth,
     AccountTransfer,
-    Book,
     DayBook,
     DayBookDetail,
     DayChange,
     DayClose,
     LedgerEntry,
 )
-from lendbook.money import ZERO, to_paise
+from shop import commits, disk, faults
+from shop.models import Book
+from shop.money import ZERO, to_paise
 
 logger = logging.getLogger(__name__)
 

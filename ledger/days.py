@@ -14,8 +14,9 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Sum
 
-from ledger.models import Account, Book, DayBook, DayChange, TransactionType
-from lendbook.money import ZERO, from_paise
+from ledger.models import Account, DayBook, DayChange, TransactionType
+from shop.models import Book
+from shop.money import ZERO, from_paise
 
 # What an entry or transfer counts for: a reversal counts against its category, or moves the money back.
 SIGNED = "CASE WHEN reversal_of_id IS NULL THEN amount ELSE -amount END"

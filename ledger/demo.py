@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from simple_history.utils import bulk_create_with_history
 
 from ledger import closing, daybook, services
-from ledger.models import AccountTransfer, Category, DayClose, LedgerEntry, PaymentMode, Role
+from ledger.models import AccountTransfer, Category, DayClose, LedgerEntry, PaymentMode
+from shop.models import Role
 
 CUSTOMERS = (
     "Murugan K", "Selvi R", "Anbu Stores", "Lakshmi P", "Karthik Tailors", "Meenakshi S", "Ravi Tea Stall", "Fathima B",

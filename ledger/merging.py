@@ -22,11 +22,13 @@ from django.db import models, transaction
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
-from ledger import access, daybook, services
-from ledger.masters import KEPT_CATEGORIES
-from ledger.models import Book, Category, LedgerEntry, Merge, MergedEntry
+from ledger import daybook, services
+from ledger.book_setup import KEPT_CATEGORIES
+from ledger.models import Category, LedgerEntry, Merge, MergedEntry
 from ledger.services.books import DEFAULT_CATEGORIES
-from lendbook.money import ZERO
+from shop import access
+from shop.models import Book
+from shop.money import ZERO
 
 # Lendbook itself posts to these by name: others go into them.
 _STAYING = {name for name, _, _ in DEFAULT_CATEGORIES} | set(KEPT_CATEGORIES)

@@ -26,7 +26,7 @@ from ledger.models import (
     LedgerEntry,
     TransactionType,
 )
-from lendbook.money import ZERO, plain
+from shop.money import ZERO, plain
 
 MAX_DAYS = 3700  # ten years: what one page or file takes
 

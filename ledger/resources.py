@@ -4,27 +4,19 @@ One declaration for both ways: admin and pages export with EntryResource, and th
 its cells with the same widgets, so that an exported file can be imported again.
 """
 
-import re
 from datetime import date
 from decimal import Decimal
 
-import tablib
 from django.core.exceptions import ValidationError
 from import_export import fields, resources, widgets
 
-from ledger.dates import check_date, read_date
-from ledger.imports.cells import refuse_seen, rounded_amount, text_of
-from ledger.imports.tables import day_of
 from ledger.models import Direction, LedgerEntry
 from ledger.payment_modes import CASH, find_mode, unknown_mode
-from lendbook.money import parse_money, plain
-
-CONTENT_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-# What spreadsheets begin a formula, a command or a new cell with; they skip blanks before it, and take full-width signs.
-_LIVE = re.compile(r"[\t\r\n]|[\s\ufeff\u200b\x00-\x1f]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
+from shop.dates import check_date, read_date
+from shop.downloads import TextWidget
+from shop.imports.cells import refuse_seen, rounded_amount, text_of
+from shop.imports.tables import day_of
+from shop.money import parse_money, plain
 
 _WRITTEN_AS_ONE_NUMBER = 19_000_101  # 20261015: more days than any workbook counts
 
@@ -35,26 +27,6 @@ _DIRECTIONS = {
     ),
     **dict.fromkeys(("spent", "expense", "payment", "out", "debit", "dr", "outflow"), Direction.SPENT),
 }
-
-
-def disarmed(text):
-    """Text that no spreadsheet takes for a formula: = + - @ and their like at its head get an apostrophe before them."""
-    return f"'{text}" if _LIVE.match(text) else text
-
-
-def armed(text):
-    """Disarmed text as it was."""
-    return text[1:] if text.startswith("'") and _LIVE.match(text[1:]) else text
-
-
-class TextWidget(widgets.Widget):
-    """One line of text; leaves disarmed, and comes back as it was."""
-
-    def clean(self, value, row=None, **kwargs):
-        return armed(text_of(value))
-
-    def render(self, value, obj=None, **kwargs):
-        return disarmed("" if value is None else str(value))
 
 
 class DateWidget(widgets.Widget):
@@ -151,15 +123,3 @@ class EntryResource(resources.ModelResource):
 
     def dehydrate_amount(self, entry):
         return -entry.amount if entry.reversal_of_id else entry.amount
-
-
-def template(columns, example, kind):
-    """An empty file to fill in, as bytes: the columns' names and example rows; kind "csv" or "xlsx"."""
-    dataset = tablib.Dataset(*example, headers=[column.role for column in columns])
-    return written(dataset, kind)
-
-
-def written(dataset, kind):
-    """A tablib Dataset as bytes of a CSV (with a mark, so that Excel reads UTF-8) or XLSX."""
-    content = dataset.export(kind)
-    return content if isinstance(content, bytes) else b"\xef\xbb\xbf" + content.encode()

@@ -11,9 +11,11 @@ from decimal import Decimal
 from django.db.models import BooleanField, Count, ExpressionWrapper, Q, Sum
 from django.utils.functional import cached_property
 
-from ledger import access, daybook
-from ledger.models import AccountTransfer, DayBookDetail, Direction, LedgerEntry, Role, TransactionType
-from lendbook.money import ZERO
+from ledger import daybook
+from ledger.models import AccountTransfer, DayBookDetail, Direction, LedgerEntry, TransactionType
+from shop import access
+from shop.models import Role
+from shop.money import ZERO
 
 # Up to this many rows are counted and added up unasked: 25 ms on PostgreSQL, 40 ms on SQLite.
 COUNTED_UNASKED = 20_000

@@ -14,10 +14,12 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from ledger import access, daybook, days
-from ledger.models import Account, Book
-from ledger.questions import Question, ask
-from lendbook.money import ZERO, plain, rupees
+from ledger import daybook, days
+from ledger.models import Account
+from shop import access
+from shop.models import Book
+from shop.money import ZERO, plain, rupees
+from shop.questions import Question, ask
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ services' bulk paths record their days themselves.
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
-from ledger import daybook, faults
-from ledger.models import Account, AccountTransfer, Book, Category, DayChange, LedgerEntry, Movement
-from lendbook.money import ZERO
+from ledger import daybook
+from ledger.models import Account, AccountTransfer, Category, DayChange, LedgerEntry, Movement
+from shop import faults
+from shop.models import Book
+from shop.money import ZERO
 
 # The fields of each model whose change moves a figure of a day.
 COUNTED = {

@@ -1,11 +1,10 @@
 """What the worker runs. Every task may run twice (django-q2 delivers at least once); each docstring says what then."""
 
-from django.core.management import call_command
 from django.utils import timezone
 
-from ledger import daybook, jobs, tries
-from ledger.imports import wizard
-from ledger.models import Heartbeat
+from ledger import daybook
+from shop import jobs
+from shop.models import Heartbeat
 
 
 def refresh_book(book_id):
@@ -19,15 +18,3 @@ def sweep():
     Heartbeat.objects.update_or_create(name="worker", defaults={"beat_at": timezone.now()})
     daybook.finish_all_pending()
     jobs.resume()
-
-
-def run_job(pk):
-    """Run the step of a job that waits. A second run finds it claimed and changes nothing."""
-    jobs.run(pk)
-
-
-def clear_sessions():
-    """Daily: delete expired sessions, counted tries, and uploads that no import claims. A second run finds none."""
-    call_command("clearsessions")
-    tries.sweep()
-    wizard.sweep_files()

@@ -21,7 +21,8 @@ from django.db.models.functions import Coalesce, ExtractYear, RowNumber
 from django.utils import timezone
 
 from ledger import daybook
-from ledger.models import AccountTransfer, Book, Direction, LedgerEntry, VoucherKind, VoucherNumber
+from ledger.models import AccountTransfer, Direction, LedgerEntry, VoucherKind, VoucherNumber
+from shop.models import Book
 
 _OF = {LedgerEntry: "entry", AccountTransfer: "transfer"}
 

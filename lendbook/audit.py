@@ -28,11 +28,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.dateparse import parse_datetime
 
-from ledger import clock
-from ledger.faults import Found
-from ledger.models import Book
 from lendbook.addresses import address_of
 from lendbook.models import AuditRow, AuditSeal
+from shop import clock
+from shop.faults import Found
+from shop.models import Book
 
 KEPT = timedelta(days=366)
 FIELDS = ("token", "at", "user_id", "book_id", "kind", "view", "object", "method", "status", "address")
@@ -45,7 +45,7 @@ DOWNLOADS = (
     "workbook",
 )  # files as they lie here
 KEPT_IN_MEMORY = 2000  # lines of one process while the disk refuses, some 500 KB
-UNTOLD = ("healthz", "readyz", "admin:jsi18n", "ledger:job_progress", "portal:worker")
+UNTOLD = ("healthz", "readyz", "admin:jsi18n", "shop:job_progress", "portal:worker")
 Kind = AuditRow.Kind
 
 logger = logging.getLogger(__name__)

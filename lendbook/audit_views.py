@@ -10,11 +10,11 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.views.decorators.http import require_safe
 
-from ledger import access
-from ledger.dates import parse_date
-from ledger.exports import table_response
-from ledger.pages import book_page, page
 from lendbook.models import AuditRow, AuditSeal
+from shop import access
+from shop.dates import parse_date
+from shop.downloads import table_response
+from shop.pages import book_page, page
 
 SHOWN = 100
 

@@ -6,8 +6,8 @@ from django.http import HttpResponseServerError
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 
-from ledger import commits
-from ledger.disk import is_at_fault
+from shop import commits
+from shop.disk import is_at_fault
 
 
 class CommitsMiddleware:

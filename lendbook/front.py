@@ -15,9 +15,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.defaults import page_not_found
 
-from ledger import access
 from lendbook import language, setup
 from lendbook.login import LoginForm, may_ask
+from shop import access
 from trackers.portal import links, logins
 from trackers.portal.access import is_customer
 

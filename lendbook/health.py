@@ -4,8 +4,8 @@ from django.db import DatabaseError, connection
 from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 
-from ledger import jobs
 from lendbook import disk, minding
+from shop import jobs
 
 
 @never_cache

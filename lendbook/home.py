@@ -8,19 +8,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from ledger import access, daybook, faults
-from ledger.charts import Point, chart
+from ledger import daybook
 from ledger.models import DayChange, DayClose, LedgerEntry
-from ledger.pages import book_page, page
 from ledger.views.closing import unclosed_days
 from ledger.views.day_book import entries_address
 from lendbook import minding
 from lendbook.backups import make
+from shop import access, faults
+from shop.charts import Point, chart
+from shop.pages import book_page, page
 
 DAYS_SHOWN = 30
 
 # Functions (book, user) -> [(text, address, chip)] of the other apps' lines; a chip is "", "act" or "fault".
-LINES = ("trackers.portfolio.home_lines", "trackers.disputes.home_lines", "expenses.dashboard.home_lines")
+LINES = ("trackers.portfolio.home_lines", "trackers.disputes.home_lines", "expenses.overview.figures.home_lines")
 
 
 @book_page(access.READ, access.POST)

@@ -16,11 +16,11 @@ from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.utils import timezone
 
-from ledger import access, tries
-from ledger.disk import spared
 from lendbook import devices
 from lendbook.addresses import address_of, counted_as
 from lendbook.models import SecondFactor
+from shop import access, rate_limits
+from shop.disk import spared
 
 WAIT_SECONDS = 15 * 60
 TRIES_PER_LOGIN, TRIES_PER_ADDRESS = 10, 100
@@ -54,26 +54,26 @@ def _counted(request):
 
 def take_a_try(login, request):
     """Count a password about to be tried; whether it may be. One that may not uses up nothing that others share."""
-    if not tries.take(*_own_counter(login, request), WAIT_SECONDS):
+    if not rate_limits.take(*_own_counter(login, request), WAIT_SECONDS):
         return False
-    return all(tries.take(*counter, WAIT_SECONDS) for counter in _shared_counters(login, request))
+    return all(rate_limits.take(*counter, WAIT_SECONDS) for counter in _shared_counters(login, request))
 
 
 def clear(login):
     """Forget every wrong password of a login, wherever it was tried; returns how many counters there were."""
     login = login.strip().casefold()
-    return sum(tries.forget_all(kind, login) for kind in (LOGIN, DEVICE, STRANGERS))
+    return sum(rate_limits.forget_all(kind, login) for kind in (LOGIN, DEVICE, STRANGERS))
 
 
 def clear_address(address):
     """Forget what was tried and asked for from an address, whichever logins it was."""
     name = counted_as(address)
-    return sum(tries.forget_all(kind, name) for kind in (ADDRESS, ASKS))
+    return sum(rate_limits.forget_all(kind, name) for kind in (ADDRESS, ASKS))
 
 
 def may_ask(request):
     """Whether this address may ask for a new password once more; it is counted."""
-    return tries.take(ASKS, (_counted(request),), ASKS_PER_ADDRESS, WAIT_SECONDS)
+    return rate_limits.take(ASKS, (_counted(request),), ASKS_PER_ADDRESS, WAIT_SECONDS)
 
 
 def note_log_in(sender, user, **kwargs):
@@ -95,9 +95,9 @@ def forget_tries(sender, request, user, **kwargs):
     """
     name = user.get_username()
     kind, own, _ = _own_counter(name, request)
-    tries.forget(kind, own)
+    rate_limits.forget(kind, own)
     for kind, shared, _ in _shared_counters(name, request):
-        tries.give_back(kind, shared)
+        rate_limits.give_back(kind, shared)
     if not SecondFactor.objects.filter(user=user).exists():
         devices.came_in(request, name)
 

@@ -12,9 +12,11 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from ledger import clock, daybook
-from ledger.models import Book, DaySeen, LedgerEntry
+from ledger import daybook
+from ledger.models import DaySeen, LedgerEntry
 from lendbook import schedules
+from shop import clock
+from shop.models import Book
 
 logger = logging.getLogger(__name__)
 

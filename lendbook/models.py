@@ -50,7 +50,7 @@ class AuditRow(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
     )
-    book = models.ForeignKey("ledger.Book", models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    book = models.ForeignKey("shop.Book", models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind)
     view = models.CharField(max_length=80)
     object = models.CharField(max_length=80, blank=True)

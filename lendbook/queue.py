@@ -14,6 +14,7 @@ from django_q.utils import close_old_django_connections
 logger = logging.getLogger(__name__)
 
 MODULES = (
+    "shop.tasks",
     "ledger.tasks",
     "trackers.tasks",
     "expenses.tasks",

@@ -10,7 +10,7 @@ TABLE = {
     "Finish interrupted workbook saves": ("trackers.tasks.recover_workbooks", "I", 1),
     "Add up the expenses": ("expenses.tasks.add_up", "I", 1),
     "Back up": ("lendbook.backups.tasks.back_up_when_due", "H", None),
-    "Clear expired sessions": ("ledger.tasks.clear_sessions", "D", None),
+    "Clear expired sessions": ("shop.tasks.clear_sessions", "D", None),
     "Seal the record": ("lendbook.audit.take_in", "I", 1),
     "Prune the record": ("lendbook.audit.prune", "D", None),
     "Check the books": ("lendbook.tasks.verify_books", "D", None),

@@ -4,11 +4,11 @@ import contextlib
 
 from django.core.exceptions import ValidationError
 
-from ledger import access
-from ledger.dates import parse_date
 from ledger.models import Account, Category, LedgerEntry
-from ledger.pages import book_page, page
-from lendbook.money import parse_money
+from shop import access
+from shop.dates import parse_date
+from shop.money import parse_money
+from shop.pages import book_page, page
 
 LIMIT = 20
 

@@ -27,12 +27,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from ledger import access, clock, tries
-from ledger.exports import attachment
-from ledger.models import Role
 from lendbook import audit, devices
 from lendbook.front import safe_next
 from lendbook.models import SecondFactor
+from shop import access, clock, rate_limits
+from shop.downloads import attachment
+from shop.models import Role
 
 PERIOD_SECONDS, DIGITS = 30, 6
 RECOVERY_CODES = 10
@@ -122,14 +122,14 @@ def refusal(user, code, device=""):
         factor.wrong_codes = 0
     own = user.get_username().casefold(), device
     if device:
-        may_try = tries.take(CODE, own, WRONG_CODES, WAIT.total_seconds())
+        may_try = rate_limits.take(CODE, own, WRONG_CODES, WAIT.total_seconds())
     else:
         may_try = factor.wrong_codes < WRONG_CODES
     if not may_try:
         return WAITING
     is_right = _take(factor, _typed(code))
     if is_right and device:
-        tries.forget(CODE, own)
+        rate_limits.forget(CODE, own)
     elif is_right:
         factor.wrong_codes = 0
     elif not device:
@@ -142,7 +142,7 @@ def refusal(user, code, device=""):
 def clear(user):
     """Forget the person's wrong codes, wherever they were typed."""
     SecondFactor.objects.filter(user=user).update(wrong_codes=0)
-    tries.forget_all(CODE, user.get_username().casefold())
+    rate_limits.forget_all(CODE, user.get_username().casefold())
 
 
 def _mind_the_clock(factor):

@@ -10,7 +10,7 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.core import signing
 
-from ledger.disk import CANNOT_WRITE
+from shop.disk import CANNOT_WRITE
 
 logger = logging.getLogger(__name__)
 

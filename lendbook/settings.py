@@ -57,6 +57,7 @@ _own_name = f"lendbook-{INSTANCE}-{hashlib.sha256(SECRET_KEY.encode()).hexdigest
 
 INSTALLED_APPS = [
     "lendbook.apps.LendbookConfig",
+    "shop",
     "ledger",
     "trackers",
     "expenses",
@@ -91,7 +92,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
-    "ledger.access.BookMiddleware",
+    "shop.access.BookMiddleware",
 ]
 
 ROOT_URLCONF = "lendbook.urls"
@@ -107,7 +108,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["lendbook.templatetags.rupees", "lendbook.templatetags.frame"],
+            "builtins": ["shop.templatetags.rupees", "shop.templatetags.frame"],
         },
     }
 ]

@@ -17,9 +17,11 @@ from django.utils.timezone import localdate
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from ledger import clock, masters, services
-from ledger.models import Account, Role
-from lendbook.money import MoneyFormField
+from ledger import book_setup, services
+from ledger.models import Account
+from shop import clock
+from shop.models import Role
+from shop.money_fields import MoneyFormField
 
 LIVES_SECONDS = 24 * 3600
 STAFF_ROLES = [(Role.STAFF, "Staff"), (Role.AGENT, "Agent"), (Role.AUDITOR, "Auditor")]
@@ -159,12 +161,12 @@ def _make(book_form, account_lines, staff_lines):
         book = services.open_book(
             slug=slugify(name)[:50] or "main", name=name, begins_on=values["begins_on"], accounts=accounts
         )
-        member = masters.add_member(book, login=values["login"], role=Role.OWNER, password=values["password"])
+        member = book_setup.add_member(book, login=values["login"], role=Role.OWNER, password=values["password"])
     for form in staff_lines:
         line = form.cleaned_data
         if line.get("login"):
             with _errors_of(form, {}):
-                masters.add_member(
+                book_setup.add_member(
                     book, login=line["login"], role=line["role"], password=line["password"], user=member.user
                 )
     return member.user

@@ -55,7 +55,7 @@ PLACES = (
     Place("Close the day", "ledger:close_day", "close", "l", ("close",), of_the_five=True),
     Place("Trackers", "trackers:list", "tracker", "t", ("read", "post")),
     Place("Expenses", "expenses:dashboard", "expenses", "x", ("read",)),
-    Place("Imports", "ledger:imports", "import", "i", ("close",)),
+    Place("Imports", "shop:imports", "import", "i", ("close",)),
     Place("Reports", "ledger:reports", "report", "r", ("read",)),
     Place(
         "Settings",
@@ -66,8 +66,8 @@ PLACES = (
             "admin:ledger_account_changelist",
             "admin:ledger_category_changelist",
             "admin:ledger_paymentmodeaccount_changelist",
-            "admin:ledger_bookmember_changelist",
-            "admin:ledger_book_changelist",
+            "admin:shop_bookmember_changelist",
+            "admin:shop_book_changelist",
         ),
     ),
 )
@@ -89,7 +89,7 @@ def _address(view, *args):
 
 def navigation(request):
     """[(Place, address, whether it is the place one stands in)] of what the person may use in the book in hand."""
-    from ledger import access  # the site is made before the apps' models are loaded
+    from shop import access  # the site is made before the apps' models are loaded
 
     book = request.book
     if book is None:
@@ -168,7 +168,7 @@ class LendbookAdminSite(admin.AdminSite):
     enable_nav_sidebar = False
 
     def register(self, model_or_iterable, admin_class=None, **options):
-        from ledger.admin.base import BookAdmin
+        from shop.admin.base import BookAdmin
 
         models = model_or_iterable if isinstance(model_or_iterable, Iterable) else [model_or_iterable]
         # Whoever writes a schedule or a queued task names a function that the worker runs: no page does that.
@@ -180,15 +180,15 @@ class LendbookAdminSite(admin.AdminSite):
         super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request):
-        from ledger import access
+        from shop import access
 
         return access.works_in_the_office(request.user)
 
     def each_context(self, request):
         """What the frame needs on every page; lists of apps and models are made only where a page shows them."""
-        from ledger import access
-        from ledger.models import Role
         from lendbook import disk
+        from shop import access
+        from shop.models import Role
 
         inside = self.has_permission(request)
         book = request.book if inside else None

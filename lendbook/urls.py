@@ -4,9 +4,21 @@ from django.contrib import admin
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.urls import include, path, reverse_lazy
 
-from ledger.tokens import staff_tokens
-from lendbook import audit_views, broken, checked, desk, front, genuine, health, home, search, second_factor, setup
+from lendbook import (
+    audit_views,
+    book_settings,
+    broken,
+    faults_page,
+    front,
+    health,
+    home,
+    receipt_proof,
+    search,
+    second_factor,
+    setup,
+)
 from lendbook.backups import pages as backups
+from shop.tokens import staff_tokens
 from trackers.portal.views.app import manifest
 from trackers.portal.views.password import PasswordLink
 
@@ -20,23 +32,24 @@ urlpatterns = [
     path("second-factor/", second_factor.ask, name="second_factor"),
     path("second-factor/set-up/", second_factor.set_up, name="second_factor_set_up"),
     path("second-factor/codes.txt", second_factor.codes_file, name="second_factor_codes"),
-    path("r/<str:token>/", genuine.genuine, name="genuine"),
+    path("r/<str:token>/", receipt_proof.genuine, name="genuine"),
     path("set-up/", setup.set_up, name="set_up"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("open-book/", desk.open_book, name="open_book"),
+    path("open-book/", book_settings.open_book, name="open_book"),
     path("books/<slug:slug>/", home.home, name="home"),
     path("books/<slug:slug>/search/", search.search, name="search"),
     path("books/<slug:slug>/record/", audit_views.record, name="record"),
-    path("books/<slug:slug>/faults/", checked.found, name="faults"),
-    path("books/<slug:slug>/faults/check/", checked.check, name="check_book"),
-    path("books/<slug:slug>/faults/check/<int:pk>/", checked.checked, name="checked"),
-    path("books/<slug:slug>/faults/<int:pk>/lift/", checked.lift, name="lift_fault"),
-    path("books/<slug:slug>/settings/", desk.settings, name="settings"),
+    path("books/<slug:slug>/faults/", faults_page.found, name="faults"),
+    path("books/<slug:slug>/faults/check/", faults_page.check, name="check_book"),
+    path("books/<slug:slug>/faults/check/<int:pk>/", faults_page.checked, name="checked"),
+    path("books/<slug:slug>/faults/<int:pk>/lift/", faults_page.lift, name="lift_fault"),
+    path("books/<slug:slug>/settings/", book_settings.settings, name="settings"),
     path("books/<slug:slug>/backups/", backups.backups, name="backups"),
     path("books/<slug:slug>/backups/now/", backups.back_up_now, name="back_up_now"),
     path("books/<slug:slug>/backups/<int:pk>/", backups.backup_job, name="backup"),
     path("books/<slug:slug>/backups/<str:name>", backups.download, name="download_backup"),
+    path("books/<slug:slug>/", include("shop.urls")),
     path("books/<slug:slug>/", include("ledger.urls")),
     path("books/<slug:slug>/", include("trackers.urls")),
     path("books/<slug:slug>/expenses/", include("expenses.urls")),

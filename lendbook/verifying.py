@@ -1,7 +1,7 @@
 """Whether the books are sound: every app's checks, gathered. `verify`, the nightly schedule and the page Faults ask here.
 
-Each check is a function (books, search) that yields ledger.faults.Found; `books` None means all of them, and the files
-that belong to none. What is found freezes what it concerns (ledger.faults); nothing is mended here.
+Each check is a function (books, search) that yields shop.faults.Found; `books` None means all of them, and the files
+that belong to none. What is found freezes what it concerns (shop.faults); nothing is mended here.
 """
 
 import logging
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from ledger import faults, jobs
-from ledger.models import Book, Fault, Heartbeat, Job
 from lendbook import minding
+from shop import faults, jobs
+from shop.models import Book, Fault, Heartbeat, Job
 
 logger = logging.getLogger(__name__)
 
 CHECKS = (
-    "ledger.checks.faults",
-    "expenses.checks.faults",
-    "trackers.checks.faults",
+    "ledger.soundness.faults",
+    "expenses.soundness.faults",
+    "trackers.soundness.faults",
     "trackers.receipts.found",
     "lendbook.audit.faults",
 )

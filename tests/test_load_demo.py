@@ -13,9 +13,10 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from ledger import closing, daybook, demo, services
-from ledger.models import AccountTransfer, Book, BookMember, DayChange, DayClose, DayCloseCount, LedgerEntry
+from ledger.models import AccountTransfer, DayChange, DayClose, DayCloseCount, LedgerEntry
 from lendbook import verifying
 from lendbook.management.commands.load_demo import LOGINS, Scene
+from shop.models import Book, BookMember
 from tests import world
 from trackers.demo import CUSTOMERS
 from trackers.models import Tracker

@@ -13,9 +13,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 
-from expenses import placing
+from expenses.tagging import placing
 from ledger import services
-from ledger.models import Account, Book, Category, Role
+from ledger.models import Account, Category
+from shop.models import Book, Role
 
 PASSWORD = "one-long-password"
 

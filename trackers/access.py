@@ -1,8 +1,8 @@
-"""Who may see which customer and tracker: ledger.access's one rule, told about this app's rows."""
+"""Who may see which customer and tracker: shop.access's one rule, told about this app's rows."""
 
 from django.db.models import Q
 
-from ledger.access import register
+from shop.access import register
 from trackers.models import (
     Approval,
     CollectionSave,

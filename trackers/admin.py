@@ -8,11 +8,11 @@ from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils.html import format_html
 
-from ledger import access
 from ledger import services as ledger
-from ledger.admin.base import BookAdmin, BookForm
 from ledger.admin.forms import LineField
-from ledger.models import Role
+from shop import access
+from shop.admin.base import BookAdmin, BookForm
+from shop.models import Role
 from trackers.models import Customer
 from trackers.portal import links
 

@@ -14,12 +14,12 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from ledger import faults, jobs
 from ledger import services as ledger
-from ledger.imports import wizard
-from ledger.models import Job
+from shop import faults, jobs
+from shop.imports import wizard
+from shop.models import Job
 from trackers import posted, posting, services, store
-from trackers.collection import REFUSALS, words
+from trackers.collect.collection import REFUSALS, words
 from trackers.models import Customer, Draft, Tracker
 from trackers.schedule import TermsError
 from trackers.services.copies import is_closed, put_aside

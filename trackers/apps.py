@@ -7,17 +7,9 @@ class TrackersConfig(AppConfig):
     name = "trackers"
 
     def ready(self):
-        from ledger.imports import importing
-        from trackers import (  # noqa: F401  (each registers what it brings)
-            access,
-            bring_over,
-            checks,
-            loans,
-            payments,
-            posting,
-            report_views,
-            tasks,
-        )
+        from shop.imports import importing
+        from trackers import access, posting, report_views, soundness, tasks  # noqa: F401  (each registers what it brings)
+        from trackers.importing import loans, payments, workbooks  # noqa: F401  (each registers what it brings)
         from trackers.portal import logins  # noqa: F401  (hears of log-ins)
 
         report_views.VIEWS.connect()

@@ -13,10 +13,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from ledger import services as ledger
-from ledger.models import Account, Role
+from ledger.models import Account
+from shop.models import Role
 from trackers import posting, services
+from trackers.importing.openings import Opening, open_many
 from trackers.models import Customer, Tracker
-from trackers.openings import Opening, open_many
 from trackers.workbook.contents import edited, new_contents
 
 SUNDAY = 6

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ledger import access, clock
 from ledger import services as ledger
+from shop import access, clock
 from trackers.models import Customer, Dispute
 
 PER_DAY = 10

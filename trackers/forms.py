@@ -5,11 +5,12 @@ import uuid
 from django import forms
 from django.core.exceptions import ValidationError
 
-from ledger import access
 from ledger.admin.forms import DayField, LineField, OwnChoiceField
 from ledger.models import Account
 from ledger.payment_modes import CASH
-from lendbook.money import MoneyFormField, rupees
+from shop import access
+from shop.money import rupees
+from shop.money_fields import MoneyFormField
 from trackers.models import Customer, Tracker
 from trackers.workbook.contents import MAX_TEXT
 from trackers.workbook.layouts import AMOUNT, LAYOUTS, MODE, MODES

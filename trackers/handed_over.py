@@ -10,7 +10,7 @@ from django.db import transaction
 from ledger import services as ledger
 from ledger.models import LedgerEntry
 from ledger.payment_modes import CASH
-from lendbook.money import rupees
+from shop.money import rupees
 from trackers import posting
 from trackers.models import Tracker
 

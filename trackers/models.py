@@ -19,8 +19,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from ledger.models import Account, Book, Category, Job, PaymentMode
-from lendbook.money import ZERO, MoneyField
+from ledger.models import Account, Category, PaymentMode
+from shop.models import Book, Job
+from shop.money import ZERO
+from shop.money_fields import MoneyField
 from trackers import schedule
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -323,7 +325,7 @@ class Receipt(models.Model):
 
     `number` counts the receipts of a book, `position` the links, `step` the links of one payment; all from 1 and
     without gaps. `payment` is the source_ref of its ledger entry. A link is never changed: the database refuses it
-    (ledger.guards), and `seal` covers the row and the seal before it (seals.py). `token` of the ISSUED link is what
+    (shop.append_only), and `seal` covers the row and the seal before it (seals.py). `token` of the ISSUED link is what
     the public address names the receipt by. A cancelled link repeats the date and amount that it cancels.
     """
 

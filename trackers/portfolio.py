@@ -16,8 +16,8 @@ from django.db.models import ExpressionWrapper, F, TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
 
-from ledger import access
-from lendbook.money import rupees
+from shop import access
+from shop.money import rupees
 from trackers.models import Tracker
 from trackers.portal import links
 from trackers.schedule import MAX_DAY

@@ -4,8 +4,9 @@ look up whether a payment went into the cash box or into the bank."""
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 
-from ledger.models import Book, Direction, LedgerEntry
-from lendbook.money import ZERO, plain, rupees
+from ledger.models import Direction, LedgerEntry
+from shop.models import Book
+from shop.money import ZERO, plain, rupees
 from trackers import posting
 from trackers.models import Tracker
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ledger import guards
-from ledger.faults import Found
-from ledger.models import Book, LedgerEntry
-from lendbook.money import rupees
+from ledger.models import LedgerEntry
+from shop import append_only
+from shop.faults import Found
+from shop.models import Book
+from shop.money import rupees
 from trackers import seals, store
 from trackers.models import PostingColumn, Receipt, ReceiptBook
 
@@ -233,7 +234,7 @@ class _Read:
 
 
 _RESTORE = "Restore the newest backup that verify_receipts calls sound; a sealed row is never mended by hand."
-_GUARD = "Restore the newest backup, or put the guard up again in a migration (ledger/guards.py)."
+_GUARD = "Restore the newest backup, or put the guard up again in a migration (shop/append_only.py)."
 
 
 def faults(book):
@@ -241,7 +242,7 @@ def faults(book):
 
     Reads every link and every payment's entry once and keeps nobody waiting; what is recorded meanwhile is no fault.
     """
-    if guards.missing(connection, Receipt._meta.db_table):
+    if append_only.missing(connection, Receipt._meta.db_table):
         yield "The database would let somebody change or delete receipts.", _GUARD
     read = _Read()
     yield from _chain_faults(book, read)

@@ -10,7 +10,7 @@ Amounts are exact: numeric(20,2) on PostgreSQL, text with two places on SQLite, 
 
 from functools import partial
 
-from ledger.report_views import Views, rupees
+from shop.sql_views import Views, rupees
 from trackers.schedule import MAX_DAY
 
 _AMOUNTS = ("disbursed_amount", "total_paid", "balance", "expected", "pending", "waived_amount")

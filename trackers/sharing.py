@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import formats, translation
 from django.utils.translation import gettext as _
 
-from lendbook.money import rupees
+from shop.money import rupees
 from trackers import qr
 from trackers.portal.logins import dialled
 

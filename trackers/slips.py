@@ -8,8 +8,8 @@ sheet, a day's page, commands and files.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ledger.questions import Question
-from lendbook.money import ZERO, rupees
+from shop.money import ZERO, rupees
+from shop.questions import Question
 from trackers.schedule import Terms, expected
 
 TIMES = 10

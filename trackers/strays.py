@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.models import Book
+from shop.models import Book
 from trackers import services, store
 from trackers.models import Customer, Tracker
 from trackers.workbook.errors import WorkbookError

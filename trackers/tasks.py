@@ -2,11 +2,12 @@
 
 from datetime import date, timedelta
 
-from ledger import jobs
-from ledger.models import Job
-from lendbook.money import parse_money, plain
-from trackers import collection, services, store
-from trackers.collection import REFUSALS, Typed, words
+from shop import jobs
+from shop.models import Job
+from shop.money import parse_money, plain
+from trackers import services, store
+from trackers.collect import collection
+from trackers.collect.collection import REFUSALS, Typed, words
 from trackers.models import Tracker
 from trackers.schedule import MAX_DAY
 

@@ -2,11 +2,11 @@
 
 from django.urls import path
 
+from trackers.collect import views
 from trackers.views import (
     adopting,
     approvals,
     bringing,
-    collect,
     customers,
     disputes,
     receipts,
@@ -19,14 +19,14 @@ from trackers.views import (
 
 app_name = "trackers"
 urlpatterns = [
-    path("collect/", collect.collect, name="collect"),
-    path("collect/draft/", collect.draft, name="draft"),
-    path("collect/save/", collect.save, name="save"),
-    path("collect/saving/<int:pk>/", collect.saving, name="saving"),
-    path("collect/undo/<str:token>/", collect.undo, name="undo"),
-    path("collect/paper/", collect.on_paper, name="collect_paper"),
-    path("collect/file/<str:kind>/", collect.as_file, name="collect_file"),
-    path("collect/mine/", collect.mine, name="mine"),
+    path("collect/", views.collect, name="collect"),
+    path("collect/draft/", views.draft, name="draft"),
+    path("collect/save/", views.save, name="save"),
+    path("collect/saving/<int:pk>/", views.saving, name="saving"),
+    path("collect/undo/<str:token>/", views.undo, name="undo"),
+    path("collect/paper/", views.on_paper, name="collect_paper"),
+    path("collect/file/<str:kind>/", views.as_file, name="collect_file"),
+    path("collect/mine/", views.mine, name="mine"),
     path("collect/approvals/", approvals.approvals, name="approvals"),
     path("receipts/", receipts.of_day, name="receipts"),
     path("receipts/<int:number>/", receipts.receipt, name="receipt"),

@@ -11,7 +11,7 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
-import lendbook.money
+import shop.money_fields
 
 
 class Migration(migrations.Migration):
@@ -110,10 +110,10 @@ class Migration(migrations.Migration):
                 ("imported", models.PositiveIntegerField(default=0)),
                 ("duplicate", models.PositiveIntegerField(default=0)),
                 ("rejected", models.PositiveIntegerField(default=0)),
-                ("debits", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("credits", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("opening_balance", lendbook.money.MoneyField(blank=True, null=True)),
-                ("closing_balance", lendbook.money.MoneyField(blank=True, null=True)),
+                ("debits", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("credits", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("opening_balance", shop.money_fields.MoneyField(blank=True, null=True)),
+                ("closing_balance", shop.money_fields.MoneyField(blank=True, null=True)),
                 ("first_date", models.DateField(blank=True, null=True)),
                 ("last_date", models.DateField(blank=True, null=True)),
                 ("gaps", models.JSONField(default=list, help_text="[{line, reason}] where the balance chain breaks.")),
@@ -271,10 +271,10 @@ class Migration(migrations.Migration):
                 ("imported", models.PositiveIntegerField(default=0)),
                 ("duplicate", models.PositiveIntegerField(default=0)),
                 ("rejected", models.PositiveIntegerField(default=0)),
-                ("debits", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("credits", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("opening_balance", lendbook.money.MoneyField(blank=True, null=True)),
-                ("closing_balance", lendbook.money.MoneyField(blank=True, null=True)),
+                ("debits", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("credits", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("opening_balance", shop.money_fields.MoneyField(blank=True, null=True)),
+                ("closing_balance", shop.money_fields.MoneyField(blank=True, null=True)),
                 ("first_date", models.DateField(blank=True, null=True)),
                 ("last_date", models.DateField(blank=True, null=True)),
                 ("gaps", models.JSONField(default=list, help_text="[{line, reason}] where the balance chain breaks.")),
@@ -415,8 +415,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("text", models.CharField(max_length=200)),
-                ("min_amount", lendbook.money.MoneyField(blank=True, null=True)),
-                ("max_amount", lendbook.money.MoneyField(blank=True, null=True)),
+                ("min_amount", shop.money_fields.MoneyField(blank=True, null=True)),
+                ("max_amount", shop.money_fields.MoneyField(blank=True, null=True)),
                 (
                     "mode",
                     models.CharField(
@@ -518,9 +518,9 @@ class Migration(migrations.Migration):
                 ("value_date", models.DateField(blank=True, null=True)),
                 ("narration", models.TextField(blank=True)),
                 ("reference", models.CharField(blank=True, max_length=200)),
-                ("debit_amount", lendbook.money.MoneyField(blank=True, null=True)),
-                ("credit_amount", lendbook.money.MoneyField(blank=True, null=True)),
-                ("closing_balance", lendbook.money.MoneyField(blank=True, null=True)),
+                ("debit_amount", shop.money_fields.MoneyField(blank=True, null=True)),
+                ("credit_amount", shop.money_fields.MoneyField(blank=True, null=True)),
+                ("closing_balance", shop.money_fields.MoneyField(blank=True, null=True)),
                 ("fingerprint", models.CharField(max_length=64)),
                 (
                     "mode",
@@ -673,8 +673,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("text", models.CharField(max_length=200)),
-                ("min_amount", lendbook.money.MoneyField(blank=True, null=True)),
-                ("max_amount", lendbook.money.MoneyField(blank=True, null=True)),
+                ("min_amount", shop.money_fields.MoneyField(blank=True, null=True)),
+                ("max_amount", shop.money_fields.MoneyField(blank=True, null=True)),
                 (
                     "mode",
                     models.CharField(
@@ -827,9 +827,9 @@ class Migration(migrations.Migration):
                 ("value_date", models.DateField(blank=True, null=True)),
                 ("narration", models.TextField(blank=True)),
                 ("reference", models.CharField(blank=True, max_length=200)),
-                ("debit_amount", lendbook.money.MoneyField(blank=True, null=True)),
-                ("credit_amount", lendbook.money.MoneyField(blank=True, null=True)),
-                ("closing_balance", lendbook.money.MoneyField(blank=True, null=True)),
+                ("debit_amount", shop.money_fields.MoneyField(blank=True, null=True)),
+                ("credit_amount", shop.money_fields.MoneyField(blank=True, null=True)),
+                ("closing_balance", shop.money_fields.MoneyField(blank=True, null=True)),
                 ("fingerprint", models.CharField(max_length=64)),
                 (
                     "mode",
@@ -943,7 +943,7 @@ class Migration(migrations.Migration):
             name="Split",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 ("note", models.CharField(blank=True, max_length=200)),
                 (
                     "entry",

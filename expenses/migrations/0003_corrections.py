@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("words", models.CharField(max_length=200)),
                 ("count", models.PositiveIntegerField(default=0, help_text="Transactions that changed.")),
-                ("changes", models.JSONField(default=dict, help_text="As expenses.corrections writes it.")),
+                ("changes", models.JSONField(default=dict, help_text="As expenses.tagging.corrections writes it.")),
                 ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("undone_at", models.DateTimeField(null=True)),
                 (

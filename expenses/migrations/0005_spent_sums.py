@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import lendbook.money
+import shop.money_fields
 
 
 def sums(name, own, index):
@@ -14,7 +14,7 @@ def sums(name, own, index):
             ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             *own,
             ("count", models.PositiveIntegerField()),
-            ("total", lendbook.money.MoneyField()),
+            ("total", shop.money_fields.MoneyField()),
             ("account", sum_of("ledger.account")),
             ("book", sum_of("ledger.book")),
             ("tag", sum_of("expenses.tag", null=True)),

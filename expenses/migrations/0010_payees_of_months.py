@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import lendbook.money
+import shop.money_fields
 
 
 class Migration(migrations.Migration):
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ("month", models.DateField(help_text="Its first day.")),
                 ("product", models.CharField(max_length=120)),
                 ("count", models.PositiveIntegerField()),
-                ("total", lendbook.money.MoneyField()),
+                ("total", shop.money_fields.MoneyField()),
                 (
                     "account",
                     models.ForeignKey(

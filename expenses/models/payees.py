@@ -9,8 +9,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from ledger.models import Account, Book, Category
-from lendbook.money import MoneyField
+from ledger.models import Account, Category
+from shop.models import Book
+from shop.money_fields import MoneyField
 
 TBD = "TBD"  # the shipped tag of what nobody can tell
 PLAIN = "#6b7280"  # of a tag that was given no colour, and of what is to be told

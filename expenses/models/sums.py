@@ -3,14 +3,15 @@
 from django.db import models
 
 from expenses.models.payees import Tag
-from ledger.models import Account, Book
-from lendbook.money import MoneyField
+from ledger.models import Account
+from shop.models import Book
+from shop.money_fields import MoneyField
 
 
 class Spent(models.Model):
     """What parts of debits add up to, one row for each account and tag and what the table names beside them.
 
-    `tag` None is what is to be told. expenses.spent keeps these tables right; nobody else writes them.
+    `tag` None is what is to be told. expenses.overview.spent keeps these tables right; nobody else writes them.
     """
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="+", db_index=False)

@@ -8,8 +8,10 @@ from simple_history.models import HistoricalRecords
 
 from expenses.models.payees import DecidedBy, Mode, Tag
 from expenses.tables import ForeignKeyOfColumns, HistoryOfOne
-from ledger.models import Account, AccountTransfer, Book, Job, LedgerEntry
-from lendbook.money import ZERO, MoneyField
+from ledger.models import Account, AccountTransfer, LedgerEntry
+from shop.models import Book, Job
+from shop.money import ZERO
+from shop.money_fields import MoneyField
 
 
 class StatementMapping(models.Model):
@@ -221,7 +223,9 @@ class CreditMatch(models.Model):
 
 
 class LostLink(models.Model):
-    """What a transaction was linked to, or proved, until that was binned, reversed or changed; expenses.links restores it.
+    """What a transaction was linked to, or proved, until that was binned, reversed or changed.
+
+    expenses.books.links restores it.
 
     Rows of one `group` were one link or one match, and come back together.
     """
@@ -246,7 +250,7 @@ class Correction(models.Model):
     book = models.ForeignKey(Book, models.CASCADE, related_name="corrections", db_index=False)
     words = models.CharField(max_length=200)
     count = models.PositiveIntegerField(default=0, help_text="Transactions that changed.")
-    changes = models.JSONField(default=dict, help_text="As expenses.corrections writes it.")
+    changes = models.JSONField(default=dict, help_text="As expenses.tagging.corrections writes it.")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     made_at = models.DateTimeField(default=timezone.now)
     undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")

@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 #: Nothing stands in the cell, as banks write nothing.
 BLANK = frozenset(("", "-", "--", "–", "—"))
 
-#: Less than 10,000 crore rupees, as lendbook.money allows: sums of 200,000 such rows stay within 64 bits.
+#: Less than 10,000 crore rupees, as shop.money allows: sums of 200,000 such rows stay within 64 bits.
 MAX_PAISE = 10**13 - 1
 NOISE = Decimal("0.00001")
 

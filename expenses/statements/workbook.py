@@ -15,8 +15,8 @@ from expenses.statements import xls
 from expenses.statements.errors import StatementError
 from expenses.statements.table import MAX_COLUMNS, MAX_ROWS, Table, too_many_columns, too_many_rows
 from expenses.statements.xls import cell_text
-from ledger.xlsx import rows as xlsx
-from ledger.xlsx.formats import PERCENTAGE, POWER, ROUNDED, TIME
+from shop.xlsx import rows as xlsx
+from shop.xlsx.formats import PERCENTAGE, POWER, ROUNDED, TIME
 
 MAX_UNPACKED_BYTES = 150 * 1024 * 1024
 MAX_PARTS = 1_000

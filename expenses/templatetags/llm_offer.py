@@ -3,7 +3,7 @@
 from django import template
 
 from expenses import work
-from ledger import access
+from shop import access
 
 register = template.Library()
 

@@ -2,13 +2,13 @@
 
 from django.urls import reverse
 
-from expenses import links
+from expenses.books import links
 from expenses.models import Transaction
-from expenses.overview import Overview, asked_of
-from expenses.selection import SelectionForm
-from ledger import access
+from expenses.overview.page import Overview, asked_of
+from expenses.overview.selection import SelectionForm
 from ledger.models import Account
-from ledger.pages import book_page, page
+from shop import access
+from shop.pages import book_page, page
 
 
 @book_page()

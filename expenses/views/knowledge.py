@@ -6,14 +6,15 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Q, Sum
 from django.shortcuts import redirect
 
-from expenses import corrections, placing, work
+from expenses import work
 from expenses.models import PLAIN, TBD, ProductTag, Tag, Transaction
-from ledger import access
+from expenses.tagging import corrections, placing
 from ledger import services as ledger
 from ledger.admin.forms import LineField
-from ledger.exports import table_response
 from ledger.models import Category, Direction
-from ledger.pages import book_page, page
+from shop import access
+from shop.downloads import table_response
+from shop.pages import book_page, page
 
 MAX_BYTES = 10 * 1024 * 1024
 SHOWN = 500

@@ -7,13 +7,13 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 
-from expenses import links, matching, reconciliation
+from expenses.books import links, matching, reconciliation
 from expenses.models import CreditMatch, Transaction
-from ledger import access
-from ledger.dates import parse_date
-from ledger.exports import table_response
 from ledger.models import Account, LedgerEntry
-from ledger.pages import book_page, page
+from shop import access
+from shop.dates import parse_date
+from shop.downloads import table_response
+from shop.pages import book_page, page
 
 ROWS_SHOWN = 500  # of each side of bank and book; the file has all
 

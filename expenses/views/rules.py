@@ -8,13 +8,13 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from expenses import placing, rulebook
 from expenses.models import Rule, Tag
-from expenses.rules import RuleError, check_rule
-from ledger import access
+from expenses.tagging import placing, rulebook
+from expenses.tagging.rules import RuleError, check_rule
 from ledger.models import Account
-from ledger.pages import book_page, page
-from lendbook.money import MoneyFormField
+from shop import access
+from shop.money_fields import MoneyFormField
+from shop.pages import book_page, page
 
 EXAMPLES = 50
 

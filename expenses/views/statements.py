@@ -1,6 +1,6 @@
 """Statements: upload, the columns where no layout fits, a look before anything comes in, how far it is, and undo.
 
-Each file is a job (expenses.uploads) with a page of its own; files uploaded together share one.
+Each file is a job (expenses.incoming.uploads) with a page of its own; files uploaded together share one.
 """
 
 from datetime import date
@@ -13,15 +13,18 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from expenses import links, services, uploads
+from expenses import services
+from expenses.books import links
+from expenses.incoming import uploads
 from expenses.models import DecidedBy, Statement, Transaction
-from expenses.selection import totals
+from expenses.overview.selection import totals
 from expenses.statements import StatementError
-from ledger import access, faults, jobs
-from ledger.exports import table_response
-from ledger.models import Account, Job
-from ledger.pages import book_page, page
-from ledger.views.imports import is_busy, run_if_quick, waiting
+from ledger.models import Account
+from shop import access, faults, jobs
+from shop.downloads import table_response
+from shop.models import Job
+from shop.pages import book_page, page
+from shop.views.imports import is_busy, run_if_quick, waiting
 
 ROLES = (
     ("date", "Date"), ("narration", "Narration"), ("debit", "Debit"), ("credit", "Credit"), ("amount", "Amount"),

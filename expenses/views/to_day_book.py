@@ -5,11 +5,12 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from expenses import matching, posting, work
+from expenses import work
+from expenses.books import matching, posting
 from expenses.views.transactions import back, back_address, chosen
-from ledger import access, jobs
 from ledger.models import AccountTransfer, LedgerEntry
-from ledger.pages import book_page, page
+from shop import access, jobs
+from shop.pages import book_page, page
 
 AT_ONCE = 100  # so few are posted while the page waits
 

@@ -13,16 +13,17 @@ from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from expenses import corrections, links, placing, posting
+from expenses.books import links, posting
 from expenses.models import Correction, DecidedBy, Tag, Transaction
-from expenses.narration import is_own_id
-from expenses.selection import SelectionForm, read, totals
-from ledger import access, faults
-from ledger.admin.base import history_steps
-from ledger.exports import table_response
+from expenses.overview.selection import SelectionForm, read, totals
+from expenses.tagging import corrections, placing
+from expenses.tagging.narration import is_own_id
 from ledger.models import AccountTransfer, LedgerEntry
-from ledger.pages import book_page, page
-from lendbook.money import parse_money, rupees
+from shop import access, faults
+from shop.admin.base import history_steps
+from shop.downloads import table_response
+from shop.money import parse_money, rupees
+from shop.pages import book_page, page
 
 ROWS = 100
 TICKED_AT_ONCE, SELECTED_AT_ONCE = 1000, 5000

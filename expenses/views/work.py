@@ -6,13 +6,14 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from expenses import corrections, work
+from expenses import work
+from expenses.tagging import corrections
 from expenses.views.knowledge import ANSWERS
-from ledger import access
 from ledger import services as ledger
-from ledger.models import Job
-from ledger.pages import book_page, page
-from ledger.views.imports import is_busy, waiting
+from shop import access
+from shop.models import Job
+from shop.pages import book_page, page
+from shop.views.imports import is_busy, waiting
 
 
 @book_page(access.CLOSE)

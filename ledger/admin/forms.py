@@ -8,14 +8,16 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.forms.models import ModelChoiceIterator
 
-from ledger import access, origins, services
-from ledger.admin.base import BookForm
-from ledger.dates import parse_date
+from ledger import origins, services
 from ledger.daybook import ClosedDay
-from ledger.models import Account, AccountTransfer, Category, Direction, Job, LedgerEntry, PaymentMode, Role
-from ledger.names import clean_name
+from ledger.models import Account, AccountTransfer, Category, Direction, LedgerEntry, PaymentMode
 from ledger.selection import Selection
-from lendbook.money import MoneyFormField
+from shop import access
+from shop.admin.base import BookForm
+from shop.dates import parse_date
+from shop.models import Job, Role
+from shop.money_fields import MoneyFormField
+from shop.names import clean_name
 
 
 class PostedAlready(ValidationError):

@@ -9,13 +9,15 @@ from django.http import HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.html import format_html
 
-from ledger import access, daybook, masters, merging, services
-from ledger.admin.base import BookAdmin, BookForm
+from ledger import book_setup, daybook, merging, services
 from ledger.admin.forms import DayField, LineField, NameField
 from ledger.admin.merging import MergesCategories
-from ledger.models import Account, Book, Category, PaymentMode, PaymentModeAccount
-from ledger.pages import page
-from lendbook.money import ZERO, rupees
+from ledger.models import Account, Category, PaymentMode, PaymentModeAccount
+from shop import access
+from shop.admin.base import BookAdmin, BookForm
+from shop.models import Book
+from shop.money import ZERO, rupees
+from shop.pages import page
 
 
 class MasterAdmin(BookAdmin):
@@ -75,7 +77,7 @@ class AccountAdmin(MasterAdmin):
         return field
 
     def save_row(self, request, row, form, change):
-        masters.save_account(row, user=request.user, accepted=form.accepted)
+        book_setup.save_account(row, user=request.user, accepted=form.accepted)
 
 
 class CategoryForm(BookForm):
@@ -122,7 +124,7 @@ class CategoryAdmin(MergesCategories, MasterAdmin):
         book = self.book_of(request)
         if request.method != "POST" or not self.has_change_permission(request):
             raise PermissionDenied
-        count = masters.accept_natures(book, user=request.user)
+        count = book_setup.accept_natures(book, user=request.user)
         self.message_user(request, f"{count} nature{'' if count == 1 else 's'} accepted.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:ledger_category_changelist"))
 
@@ -138,7 +140,7 @@ class CategoryAdmin(MergesCategories, MasterAdmin):
 
     def save_row(self, request, row, form, change):
         row.nature_is_guessed = False
-        masters.save_category(row, user=request.user)
+        book_setup.save_category(row, user=request.user)
 
 
 class PaymentModesForm(forms.Form):
@@ -164,7 +166,7 @@ class PaymentModesForm(forms.Form):
         for number, mode in enumerate(PaymentMode.values):
             name = f"mode_{number}"
             if name in self.changed_data:
-                masters.map_payment_mode(self.book, mode, self.cleaned_data[name], user=self.user)
+                book_setup.map_payment_mode(self.book, mode, self.cleaned_data[name], user=self.user)
 
 
 @admin.register(PaymentModeAccount)
@@ -229,7 +231,7 @@ class BookSettingsAdmin(BookAdmin):
         book = self.book_of(request)
         if book is None or "_book" in request.GET:
             return super().changelist_view(request, extra_context)
-        return HttpResponseRedirect(reverse("admin:ledger_book_change", args=[book.pk]))
+        return HttpResponseRedirect(reverse("admin:shop_book_change", args=[book.pk]))
 
     def save_form(self, request, form, change):
         """A new book is opened with all that belongs to it; whoever opens it owns it."""
@@ -240,7 +242,7 @@ class BookSettingsAdmin(BookAdmin):
 
     def save_row(self, request, row, form, change):
         if change:
-            masters.save_book(row, user=request.user)
+            book_setup.save_book(row, user=request.user)
 
     def save_related(self, request, form, formsets, change):
         """There is nothing related."""

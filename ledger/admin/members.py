@@ -8,11 +8,12 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from ledger import access, masters
-from ledger.admin.base import BookAdmin, BookForm
+from ledger import book_setup
 from ledger.admin.forms import LineField
-from ledger.models import BookMember, Role
-from ledger.tokens import staff_tokens
+from shop import access
+from shop.admin.base import BookAdmin, BookForm
+from shop.models import BookMember, Role
+from shop.tokens import staff_tokens
 
 ROLE_HELP = "Owner: everything. Staff: post, edit open days, close. Agent: records only what is his. Auditor: reads."
 
@@ -74,9 +75,9 @@ class MemberAdmin(BookAdmin):
 
     def save_form(self, request, form, change):
         if change:
-            return masters.change_role(form.instance, form.cleaned_data["role"], user=request.user)
+            return book_setup.change_role(form.instance, form.cleaned_data["role"], user=request.user)
         typed = {name: form.cleaned_data[name] for name in ("login", "name", "role", "password")}
-        return masters.add_member(form.book, user=request.user, **typed)
+        return book_setup.add_member(form.book, user=request.user, **typed)
 
     def save_model(self, request, obj, form, change):
         """save_form has done it."""
@@ -85,17 +86,17 @@ class MemberAdmin(BookAdmin):
         """There is nothing related."""
 
     def delete_model(self, request, obj):
-        masters.remove_member(obj, user=request.user)
+        book_setup.remove_member(obj, user=request.user)
 
     def response_add(self, request, obj, post_url_continue=None):
         self.message_user(request, f"{obj.user} works in {obj.book} now.", messages.SUCCESS)
         needs_link = obj.made_login and not obj.user.has_usable_password()
-        where = reverse("admin:ledger_bookmember_change", args=[obj.pk])
+        where = reverse("admin:shop_bookmember_change", args=[obj.pk])
         return HttpResponseRedirect(f"{where}?link=1" if needs_link else "../")
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         may_reset = (
-            obj is not None and self.has_change_permission(request, obj) and masters.may_reset(obj, request.user)
+            obj is not None and self.has_change_permission(request, obj) and book_setup.may_reset(obj, request.user)
         )
         context |= {
             "may_reset": may_reset,

@@ -6,10 +6,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponseRedirect
 from django.urls import path, reverse
 
-from ledger import access, merging
+from ledger import merging
 from ledger.admin.forms import LineField
 from ledger.models import Category, Merge
-from ledger.pages import page
+from shop import access
+from shop.pages import page
 
 CATEGORIES = "admin:ledger_category_changelist"
 

@@ -11,8 +11,8 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_GET, require_POST
 
-from ledger import access, origins, services, shortfall
-from ledger.admin.base import BookAdmin
+from ledger import origins, services, shortfall
+from ledger.access import may_correct
 from ledger.admin.forms import (
     EntryForm,
     EntrySelectionForm,
@@ -22,11 +22,14 @@ from ledger.admin.forms import (
     TransferForm,
 )
 from ledger.admin.lists import MovementList, SelectionPaginator
-from ledger.exports import XLSX_ROWS, export_response
+from ledger.exports import export_response
 from ledger.models import Account, AccountTransfer, Category, LedgerEntry
 from ledger.services import adjusting
-from lendbook.money import rupees
-from lendbook.templatetags import rupees as signs
+from shop import access
+from shop.admin.base import BookAdmin
+from shop.downloads import XLSX_ROWS
+from shop.money import rupees
+from shop.templatetags import rupees as signs
 
 AT_ONCE = 1000  # rows that one action takes; each is locked, saved with its history and checked against the close
 TYPED_SHOWN = 5
@@ -104,7 +107,7 @@ class MovementAdmin(BookAdmin):
             return "This is a reversal. Put it into the bin to undo it."
         if not origins.origin_of(row).corrected_here:
             return f"{origins.origin_of(row).name}: correct it where it was made."
-        if not access.may_correct(request.user, row):
+        if not may_correct(request.user, row):
             return "Your role lets you read this; staff or the owner can change it."
         return ""
 
@@ -114,7 +117,7 @@ class MovementAdmin(BookAdmin):
     def may_take_back(self, request, row):
         """Whether the user may bin, restore or reverse the row here."""
         made = origins.origin_of(row.reversal_of or row)
-        return access.may_correct(request.user, row) and made.corrected_here
+        return may_correct(request.user, row) and made.corrected_here
 
     # -------------------------------------------------------------------------------------------- typing
 
@@ -422,7 +425,7 @@ class EntryAdmin(MovementAdmin):
         book = self.book_of(request)
         if book is None or not self.has_import_permission(request):
             raise PermissionDenied
-        return HttpResponseRedirect(reverse("ledger:new_import", args=[book.slug, "entries"]))
+        return HttpResponseRedirect(reverse("shop:new_import", args=[book.slug, "entries"]))
 
     def changelist_view(self, request, extra_context=None):
         may_import = {"may_import": self.has_import_permission(request)}

@@ -18,13 +18,13 @@ from django.core.exceptions import ValidationError
 from django.db.models import IntegerField, Min, Sum, Value
 
 from ledger import daybook, days, vouchers
-from ledger.dates import LAST_DATE
 from ledger.journals import beancount, hledger, tally
 from ledger.journals.journal import Journal, JournalDay, Kind, Ledger, Voucher
 from ledger.models import Account, AccountDay, AccountTransfer, DayBookDetail, Direction, LedgerEntry, Nature, TallyName
 from ledger.natures import OF_THE_YEAR
 from ledger.reports import opens_on
-from lendbook.money import ZERO
+from shop.dates import LAST_DATE
+from shop.money import ZERO
 
 # format -> (writes a Journal as pieces of text, how its file's name ends)
 FORMATS = {

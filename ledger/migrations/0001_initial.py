@@ -10,8 +10,8 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
-import ledger.models
-import lendbook.money
+import shop.models
+import shop.money_fields
 
 
 class Migration(migrations.Migration):
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=120)),
                 (
                     "time_zone",
-                    models.CharField(default="Asia/Kolkata", max_length=64, validators=[ledger.models.check_time_zone]),
+                    models.CharField(default="Asia/Kolkata", max_length=64, validators=[shop.models.check_time_zone]),
                 ),
                 (
                     "begins_on",
@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("opening_balance", lendbook.money.MoneyField(default=Decimal("0.00"))),
+                ("opening_balance", shop.money_fields.MoneyField(default=Decimal("0.00"))),
                 ("is_active", models.BooleanField(default=True)),
                 (
                     "agent",
@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("date", models.DateField(help_text="The business date: when the money moved.")),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 ("narration", models.CharField(blank=True, max_length=500)),
                 ("reference", models.CharField(blank=True, max_length=120)),
                 ("source", models.CharField(blank=True, editable=False, max_length=20)),
@@ -185,9 +185,9 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("date", models.DateField()),
-                ("received", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("spent", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("transferred", lendbook.money.MoneyField(default=Decimal("0.00"))),
+                ("received", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("spent", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("transferred", shop.money_fields.MoneyField(default=Decimal("0.00"))),
                 (
                     "account",
                     models.ForeignKey(
@@ -268,10 +268,10 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("date", models.DateField()),
-                ("opening_balance", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("total_received", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("total_spent", lendbook.money.MoneyField(default=Decimal("0.00"))),
-                ("closing_balance", lendbook.money.MoneyField(default=Decimal("0.00"))),
+                ("opening_balance", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("total_received", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("total_spent", shop.money_fields.MoneyField(default=Decimal("0.00"))),
+                ("closing_balance", shop.money_fields.MoneyField(default=Decimal("0.00"))),
                 ("calculated_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "book",
@@ -297,7 +297,7 @@ class Migration(migrations.Migration):
                     models.CharField(choices=[("COLLECTION", "Collection"), ("EXPENSE", "Expense")], max_length=10),
                 ),
                 ("subcategory", models.CharField(blank=True, max_length=80)),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 ("transaction_count", models.PositiveIntegerField()),
                 (
                     "category",
@@ -396,8 +396,8 @@ class Migration(migrations.Migration):
             name="DayCloseCount",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("expected", lendbook.money.MoneyField()),
-                ("counted", lendbook.money.MoneyField()),
+                ("expected", shop.money_fields.MoneyField()),
+                ("counted", shop.money_fields.MoneyField()),
                 (
                     "denominations",
                     models.JSONField(blank=True, default=dict, help_text='Pieces per note or coin: {"500": 12}.'),
@@ -424,7 +424,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("date", models.DateField()),
-                ("closing_balance", lendbook.money.MoneyField()),
+                ("closing_balance", shop.money_fields.MoneyField()),
                 ("seen_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "book",
@@ -462,7 +462,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("opening_balance", lendbook.money.MoneyField(default=Decimal("0.00"))),
+                ("opening_balance", shop.money_fields.MoneyField(default=Decimal("0.00"))),
                 ("is_active", models.BooleanField(default=True)),
                 ("history_id", models.AutoField(primary_key=True, serialize=False)),
                 ("history_date", models.DateTimeField(db_index=True)),
@@ -517,7 +517,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
                 ("date", models.DateField(help_text="The business date: when the money moved.")),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 ("narration", models.CharField(blank=True, max_length=500)),
                 ("reference", models.CharField(blank=True, max_length=120)),
                 ("source", models.CharField(blank=True, editable=False, max_length=20)),
@@ -625,7 +625,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=120)),
                 (
                     "time_zone",
-                    models.CharField(default="Asia/Kolkata", max_length=64, validators=[ledger.models.check_time_zone]),
+                    models.CharField(default="Asia/Kolkata", max_length=64, validators=[shop.models.check_time_zone]),
                 ),
                 (
                     "begins_on",
@@ -971,7 +971,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("date", models.DateField(help_text="The business date: when the money moved.")),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 ("narration", models.CharField(blank=True, max_length=500)),
                 ("reference", models.CharField(blank=True, max_length=120)),
                 ("source", models.CharField(blank=True, editable=False, max_length=20)),
@@ -1067,7 +1067,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
                 ("date", models.DateField(help_text="The business date: when the money moved.")),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 ("narration", models.CharField(blank=True, max_length=500)),
                 ("reference", models.CharField(blank=True, max_length=120)),
                 ("source", models.CharField(blank=True, editable=False, max_length=20)),

@@ -5,7 +5,7 @@ from decimal import Decimal
 import django.db.models.deletion
 from django.db import migrations, models
 
-import lendbook.money
+import shop.money_fields
 
 
 def add_up_months(apps, schema_editor):
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("month", models.DateField(help_text="Its first day.")),
-                ("moved", lendbook.money.MoneyField(default=Decimal("0.00"))),
+                ("moved", shop.money_fields.MoneyField(default=Decimal("0.00"))),
                 (
                     "account",
                     models.ForeignKey(

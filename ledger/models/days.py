@@ -6,8 +6,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from ledger.models.books import Account, Book, Category, TransactionType
-from lendbook.money import ZERO, MoneyField
+from ledger.models.books import Account, Category, TransactionType
+from shop.models import Book
+from shop.money import ZERO
+from shop.money_fields import MoneyField
 
 
 class DayChange(models.Model):

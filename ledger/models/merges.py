@@ -5,8 +5,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ledger.models.books import Book, Category
+from ledger.models.books import Category
 from ledger.models.movements import LedgerEntry
+from shop.models import Book
 
 
 class Merge(models.Model):

@@ -6,8 +6,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from ledger.models.books import Account, Book, Category, MovesDays, PaymentMode
-from lendbook.money import MoneyField, rupees
+from ledger.models.books import Account, Category, MovesDays, PaymentMode
+from shop.models import Book
+from shop.money import rupees
+from shop.money_fields import MoneyField
 
 
 class Movement(MovesDays):
@@ -89,7 +91,7 @@ class LedgerEntry(Movement):
     subcategory = models.CharField(max_length=80, blank=True)
     payment_mode = models.CharField(max_length=20, choices=PaymentMode, default=PaymentMode.CASH)
     job = models.ForeignKey(
-        "Job",
+        "shop.Job",
         models.SET_NULL,
         null=True,
         blank=True,

@@ -8,7 +8,6 @@ whose message names the thing and the way out; ClosedDay where an adjustment on 
 from ledger.services.adjusting import first_open
 from ledger.services.books import account_for_mode, open_book, set_member
 from ledger.services.bulk import NewEntry, post_entries, rename_entries, undo_entries
-from ledger.services.checks import check, clean_text
 from ledger.services.movements import (
     EditedMeanwhile,
     delete,
@@ -16,12 +15,13 @@ from ledger.services.movements import (
     post_entry,
     restore,
     reverse,
-    save,
     says,
     today_or_its_own,
     transfer,
 )
 from ledger.services.names import refuse_twin, spelled_subcategory, subcategories_of
+from ledger.services.validation import check
+from shop.rows import clean_text, save
 
 __all__ = [
     "EditedMeanwhile",

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 
-from ledger.services.checks import clean_text
+from shop.rows import clean_text
 
 
 def first_open(book, date):

@@ -3,21 +3,13 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from ledger.models import (
-    Account,
-    Book,
-    BookMember,
-    Category,
-    Direction,
-    Nature,
-    PaymentModeAccount,
-    Role,
-)
-from ledger.names import clean_name
+from ledger.models import Account, Category, Direction, Nature, PaymentModeAccount
 from ledger.payment_modes import PAYMENT_MODES
-from ledger.services.checks import clean_text
 from ledger.services.names import refuse_twin
-from lendbook.money import ZERO
+from shop.models import Book, BookMember, Role
+from shop.money import ZERO
+from shop.names import clean_name
+from shop.rows import clean_text
 
 DEFAULT_CATEGORIES = (
     ("Collection", Direction.RECEIVED, Nature.LOANS),

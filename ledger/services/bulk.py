@@ -10,11 +10,12 @@ from django.db.models import F
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history
 
-from ledger import daybook, faults, followers
+from ledger import daybook, followers
 from ledger.models import Account, Category, LedgerEntry, PaymentMode
 from ledger.services.adjusting import open_date
-from ledger.services.checks import check
 from ledger.services.movements import edit, reversal_of
+from ledger.services.validation import check
+from shop import faults
 
 
 @dataclass

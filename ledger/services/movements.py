@@ -4,12 +4,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ledger import commits, daybook, followers
+from ledger import daybook, followers
 from ledger.models import AccountTransfer, LedgerEntry, PaymentMode
 from ledger.services import adjusting
 from ledger.services.adjusting import first_open, open_date
 from ledger.services.books import account_for_mode
-from ledger.services.checks import check, clean_text
+from ledger.services.validation import check
+from shop.rows import clean_text, save
 
 
 class EditedMeanwhile(ValidationError):
@@ -310,12 +311,3 @@ def _save_unless_taken(row, user, reason, message):
         return save(row, user, reason)
     except IntegrityError as error:
         raise ValidationError(message, code="taken") from error
-
-
-def save(row, user, reason="", *, fields=None):
-    """Save a row, or only its `fields`, with its history: who, and why (100 letters)."""
-    row._history_user = user
-    row._change_reason = reason[:100] or None
-    row.save(update_fields=fields)
-    commits.note()
-    return row

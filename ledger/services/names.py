@@ -4,8 +4,9 @@ from collections import defaultdict
 
 from django.core.exceptions import ValidationError
 
-from ledger.models import Account, Book, Category, DayBookDetail, DayChange, LedgerEntry
-from ledger.names import Names, clean_name, name_key
+from ledger.models import Account, Category, DayBookDetail, DayChange, LedgerEntry
+from shop.models import Book
+from shop.names import Names, clean_name, name_key
 
 
 def refuse_twin(row: Account | Category) -> None:

@@ -10,12 +10,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ledger import access, closing, daybook
-from ledger.dates import parse_date
+from ledger import closing, daybook
 from ledger.models import Account, DayBook, DayClose
-from ledger.pages import book_page, page
 from ledger.views.day_book import ONE_DAY, refused
-from lendbook.money import ZERO, MoneyFormField, rupees
+from shop import access
+from shop.dates import parse_date
+from shop.money import ZERO, rupees
+from shop.money_fields import MoneyFormField
+from shop.pages import book_page, page
 
 UNCLOSED_SHOWN = 60
 CLOSES_SHOWN = 500

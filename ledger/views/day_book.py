@@ -14,13 +14,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from ledger import access, daybook, faults, paper, reports, seen
-from ledger.charts import Point, chart
-from ledger.dates import FIRST_DATE, LAST_DATE, check_date, parse_date
-from ledger.exports import table_response
+from ledger import daybook, last_seen, reports
 from ledger.models import Account, AccountTransfer, LedgerEntry
-from ledger.pages import book_page, page
-from lendbook.money import ZERO
+from shop import access, faults, paper
+from shop.charts import Point, chart
+from shop.dates import FIRST_DATE, LAST_DATE, check_date, parse_date
+from shop.downloads import table_response
+from shop.money import ZERO
+from shop.pages import book_page, page
 
 ONE_DAY = timedelta(days=1)
 BY_MONTH = 92  # a range longer than this many days is told month by month
@@ -62,7 +63,7 @@ def day(request, book, text):
         "ledger/day_book.html",
         {
             **_figures(on_day, date, date),
-            "change": seen.look(request.user, on_day),
+            "change": last_seen.look(request.user, on_day),
             "frozen": faults.concerning_day(book, date),
             "entries": entries_address(date, date),
             "files": files_of(reverse("ledger:day_book", args=[book.slug, date])),

@@ -7,13 +7,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ledger import access, daybook, journals, reports, services
-from ledger.dates import parse_date
-from ledger.exports import attachment, table_response
+from ledger import daybook, journals, reports, services
 from ledger.models import Account, Category, DayBookDetail, DayClose, TallyName
-from ledger.pages import book_page, page
 from ledger.views.closing import unclosed_days
 from ledger.views.day_book import ONE_DAY, asked_range, entries_address, files_of, refused
+from shop import access
+from shop.dates import parse_date
+from shop.downloads import attachment, table_response
+from shop.pages import book_page, page
 
 ROWS_SHOWN = 2000  # a page shows so many lines of an account; its file has all
 

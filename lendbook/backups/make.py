@@ -21,11 +21,11 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from ledger import clock
-from ledger.models import Book
 from lendbook.backups import database, keep
 from lendbook.backups.archive import CHUNK, KEY, Archive, ArchiveError, Writing, forget_cached, sync_folder
 from lendbook.backups.contents import MovedOn, OtherFiles, add_workbooks, trackers_at
+from shop import clock
+from shop.models import Book
 from trackers import store
 
 logger = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from ledger import access
-from ledger.models import Book, Job, Role
-from ledger.pages import book_page, page
-from ledger.views.imports import is_busy, waiting
 from lendbook.backups import make, tasks
+from shop import access
+from shop.models import Book, Job, Role
+from shop.pages import book_page, page
+from shop.views.imports import is_busy, waiting
 
 
 @book_page(access.MANAGE)

@@ -6,10 +6,10 @@ from datetime import timedelta
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from ledger import jobs
-from ledger.models import Job
 from lendbook.backups import make
 from lendbook.backups.archive import ArchiveError
+from shop import jobs
+from shop.models import Job
 
 KIND = "backup"
 DUE_AFTER = timedelta(hours=23)

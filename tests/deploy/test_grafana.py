@@ -14,12 +14,14 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
-from expenses import dashboard as figures
-from expenses import posting, services
+from expenses import services
+from expenses.books import posting
 from expenses.models import Tag, Transaction
+from expenses.overview import figures
 from ledger import daybook
-from ledger.models import Account, Book
-from lendbook.money import ZERO
+from ledger.models import Account
+from shop.models import Book
+from shop.money import ZERO
 from tests import world
 from tests.ledger.test_report_views import exact, rows
 from trackers import schedule

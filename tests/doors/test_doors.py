@@ -13,8 +13,8 @@ from django_q import worker
 
 from ledger import exports
 from ledger.models import Account, LedgerEntry
-from ledger.resources import disarmed
 from lendbook import queue
+from shop.downloads import disarmed
 from tests import world
 from tests.doors.world import text_of
 
@@ -225,7 +225,7 @@ def test_text_that_a_spreadsheet_would_run_leaves_disarmed(prefix):
 
 
 def test_what_was_disarmed_is_imported_as_it_was():
-    from ledger.resources import TextWidget
+    from shop.downloads import TextWidget
 
     for prefix in PREFIXES:
         text = f"{prefix}x".strip()
@@ -270,7 +270,7 @@ def test_no_path_leads_out_of_a_folder(cast, path):
 def test_the_worker_runs_no_function_but_the_projects_tasks():
     for path in ("ledger.tasks.sweep", "trackers.tasks.recover_workbooks", "lendbook.audit.take_in"):
         assert callable(queue.locate(path))
-    imported = ("ledger.tasks.call_command", "ledger.tasks.daybook.os.system", "lendbook.audit.os.remove")
+    imported = ("shop.tasks.call_command", "ledger.tasks.daybook.os.system", "lendbook.audit.os.remove")
     for path in ("os.system", "subprocess.run", "ledger.tasks.", "ledger.tasks.no_such", "", *imported):
         assert queue.locate(path) is None
     assert worker.pydoc.locate is queue.locate

@@ -11,11 +11,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
-from expenses import corrections
 from expenses.models import ProductTag, RejectedRow, Statement, Tag, Transaction
-from ledger.imports import importing
+from expenses.tagging import corrections
 from ledger.models import Account, AccountTransfer, Category, LedgerEntry
 from lendbook import audit
+from shop.imports import importing
 from tests.doors import world
 from tests.doors.test_doors import PREFIXES, harmless
 from trackers import services as trackers

@@ -13,17 +13,18 @@ from django.urls import Resolver404, resolve
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from expenses import corrections
 from expenses import services as expenses
 from expenses.statements.errors import StatementError
-from ledger.imports import importing, wizard
+from expenses.tagging import corrections
 from ledger.models import Category
+from shop.imports import importing, wizard
 from tests import world as people
 from tests.doors import nonsense, world
 from tests.torture import count
 from tests.trackers.workbooks import new_workbook, original
-from trackers import adopt, bring_over
-from trackers.collection import REFUSALS
+from trackers import adopt
+from trackers.collect.collection import REFUSALS
+from trackers.importing import workbooks
 from trackers.views.adopting import _template_faults as template_faults
 
 # Not inside a test's own transaction: each input would make SQLite read its schema anew when it is taken back.
@@ -177,7 +178,7 @@ def importers(cast, folder):
         return path
 
     def by_hand(content):
-        return [read() for _, read in bring_over.workbooks_in(written(content))]
+        return [read() for _, read in workbooks.workbooks_in(written(content))]
 
     def statement(content):
         return expenses.import_statement(account, content, file_name="a.csv", user=cast.asha)

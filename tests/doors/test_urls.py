@@ -18,27 +18,27 @@ METHODS = ("GET", "POST", "PUT", "DELETE")
 EXPECTED = """
 cdasxuoz cdasxuoz:: front second_factor
 asxuoz asxuoz:: second_factor_set_up admin:index admin:password_change admin/*/<path:object_id>/
-asxuoz asxuoz:: admin:ledger_paymentmodeaccount_change admin:ledger_book_changelist
+asxuoz asxuoz:: admin:ledger_paymentmodeaccount_change admin:shop_book_changelist
 asxuoz asxuoz:: admin:ledger_ledgerentry_changelist admin:ledger_accounttransfer_changelist
 asxuoz asxuoz:: admin:trackers_customer_changelist admin:auth_group_history admin:django_q_success_history
 asxuoz asxuoz:: admin:django_q_failure_history admin:app_list
-asuoz asuoz:: home search settings admin:ledger_book_history admin:trackers_customer_history
+asuoz asuoz:: home search settings admin:shop_book_history admin:trackers_customer_history
 asxoz asxoz:: admin:ledger_ledgerentry_add admin:ledger_accounttransfer_add
 sxuoz sxuoz:: admin:ledger_account_changelist admin:ledger_category_changelist
-sxuoz sxuoz:: admin:ledger_paymentmodeaccount_changelist admin:ledger_bookmember_changelist
+sxuoz sxuoz:: admin:ledger_paymentmodeaccount_changelist admin:shop_bookmember_changelist
 asuoz soz:: admin:trackers_customer_change
 suoz suoz:: expenses:dashboard expenses:tags expenses:rules expenses:bank expenses:credits
 suoz suoz:: admin:ledger_account_history admin:ledger_category_history admin:ledger_paymentmodeaccount_history
-suoz suoz:: admin:ledger_bookmember_history admin:ledger_ledgerentry_history admin:ledger_accounttransfer_history
+suoz suoz:: admin:shop_bookmember_history admin:ledger_ledgerentry_history admin:ledger_accounttransfer_history
 sxoz sxoz:: admin:trackers_customer_add
-asuoz oz:: admin:ledger_book_change
+asuoz oz:: admin:shop_book_change
 asxuoz -:: admin:password_change_done admin:jsi18n admin:ledger_ledgerentry_export admin:ledger_accounttransfer_export
 suoz soz:: ledger:close_day#2 ledger:tally_names expenses:transaction admin:ledger_ledgerentry_change
 suoz soz:: admin:ledger_accounttransfer_change
 asuoz -:: ledger:day_book ledger:day_book#2 trackers:list trackers:tracker trackers:download trackers:download_version
 soz soz:: trackers:approvals trackers:password_link trackers:open trackers:bring_over trackers:compare trackers:day
 soz soz:: trackers:terms trackers:close trackers:renew expenses:new_tag expenses:tag expenses:new_rule expenses:rule
-suoz oz:: admin:ledger_account_change admin:ledger_category_change admin:ledger_bookmember_change
+suoz oz:: admin:ledger_account_change admin:ledger_category_change admin:shop_bookmember_change
 - asoz:: trackers:draft
 asoz -:: trackers:collect trackers:collect_paper trackers:collect_file trackers:mine
 suoz -:: ledger:days ledger:month ledger:year ledger:close_day ledger:closes ledger:reports ledger:account_book
@@ -46,19 +46,19 @@ suoz -:: ledger:journal expenses:transactions expenses:corrections
 suoz -:: expenses:payees expenses:statements
 sxoz -:: admin:ledger_ledgerentry_import
 - soz:: ledger:withdraw_differences
-- soz:: ledger:rebuild ledger:check_again ledger:confirm_import ledger:undo_import ledger:run_job ledger:cancel_job
+- soz:: ledger:rebuild shop:check_again shop:confirm_import shop:undo_import shop:run_job shop:cancel_job
 - soz:: trackers:reopen expenses:tag_many expenses:post expenses:unpost expenses:correct expenses:ask expenses:judge
 - soz:: expenses:learn expenses:undo_statement admin:ledger_ledgerentry_bin admin:ledger_ledgerentry_restore
 - soz:: admin:ledger_ledgerentry_reverse admin:ledger_accounttransfer_bin admin:ledger_accounttransfer_restore
 - soz:: admin:ledger_accounttransfer_reverse
 cd cd:: portal:account
 ncd *:: admin:logout
-oz oz:: trackers:settings trackers:template admin:ledger_account_add admin:ledger_category_add admin:ledger_book_add
-oz oz:: admin:ledger_bookmember_add admin:ledger_bookmember_delete admin:ledger_category_merge
+oz oz:: trackers:settings trackers:template admin:ledger_account_add admin:ledger_category_add admin:shop_book_add
+oz oz:: admin:shop_bookmember_add admin:shop_bookmember_delete admin:ledger_category_merge
 - oz:: admin:ledger_category_natures_told
 - -:: admin:ledger_category_undo_merge
-soz -:: ledger:imports ledger:new_import ledger:import_template ledger:import ledger:choose_columns
-soz -:: ledger:rejected_rows ledger:job ledger:job_progress
+soz -:: shop:imports shop:new_import shop:import_template shop:import shop:choose_columns
+soz -:: shop:rejected_rows shop:job shop:job_progress
 - cd:: portal:language
 - oz:: ledger:reopen trackers:apply_skipping expenses:ask_at_imports
 cd -:: portal:home
@@ -66,11 +66,11 @@ oz -:: record
 * *:: login forgotten password_link healthz readyz set_password admin:login
 * -:: manifest portal:worker
 - *:: second_factor_codes
-- -:: portal:log_out set_up ledger:sign ledger:import_columns trackers:save trackers:saving trackers:undo
+- -:: portal:log_out set_up ledger:sign shop:import_columns trackers:save trackers:saving trackers:undo
 - -:: trackers:template_file trackers:brought_over trackers:comparison trackers:to_day expenses:undo expenses:work
 - -:: expenses:move_rule admin:autocomplete admin:view_on_site admin:ledger_account_delete
 - -:: admin:ledger_category_delete admin:ledger_paymentmodeaccount_add admin:ledger_paymentmodeaccount_delete
-- -:: admin:ledger_book_delete admin:ledger_ledgerentry_subcategories admin:ledger_ledgerentry_delete
+- -:: admin:shop_book_delete admin:ledger_ledgerentry_subcategories admin:ledger_ledgerentry_delete
 - -:: admin:ledger_accounttransfer_delete admin:trackers_customer_delete admin:django_q_success_add
 - -:: admin:django_q_failure_add admin/(*
 c -:: portal:passbook portal:workbook portal:statement portal:day

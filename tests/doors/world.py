@@ -17,7 +17,8 @@ from django.urls.resolvers import URLResolver
 from expenses import services as expenses
 from expenses.models import Rule, Statement, Tag, Transaction
 from ledger import services
-from ledger.models import Account, Category, Job, PaymentModeAccount, Role
+from ledger.models import Account, Category, PaymentModeAccount
+from shop.models import Job, Role
 from tests import world
 from tests.trackers.portal import cast as portal
 from trackers import services as trackers
@@ -152,7 +153,7 @@ WORDS = {
     "text": "2024-10-17", "kind": "csv", "file_type": "csv", "which": "blank", "token": "1f" * 16, "uidb64": "MQ",
     "day": "1", "number": "1", "version": "1", "app_label": "ledger", "url": "nowhere/", "content_type_id": "1", "id": "1",
     "ledger:month text": "2024-10", "ledger:year text": "2024", "ledger:journal kind": "hledger",
-    "ledger:new_import kind": "entries", "ledger:import_template kind": "entries",
+    "shop:new_import kind": "entries", "shop:import_template kind": "entries",
 }  # fmt: skip
 # Whose id a page's pk is.
 ROWS = (

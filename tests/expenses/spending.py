@@ -4,8 +4,6 @@ from collections import defaultdict
 from decimal import Decimal
 from itertools import count
 
-from expenses import dashboard
-from expenses.dashboard import TBD
 from expenses.models import (
     Mode,
     Split,
@@ -13,8 +11,10 @@ from expenses.models import (
     Tag,
     Transaction,
 )
+from expenses.overview import figures
+from expenses.overview.figures import TBD
 from ledger.models import Account
-from lendbook.money import ZERO
+from shop.money import ZERO
 from tests import world
 
 NUMBERS = count(1)
@@ -84,14 +84,14 @@ class Plain:
     def top_payees(self):
         sums = self.sums(lambda one, tag: one.product)
         sums.pop("", None)
-        return sorted(((name, *row) for name, row in sums.items()), key=lambda row: (-row[2], row[0]))[: dashboard.TOP]
+        return sorted(((name, *row) for name, row in sums.items()), key=lambda row: (-row[2], row[0]))[: figures.TOP]
 
 
 def agree(asked):
-    ours, plain = dashboard.figures(asked), Plain(asked)
+    ours, plain = figures.figures(asked), Plain(asked)
     assert ours.by_month_and_tag == plain.sums(lambda one, tag: (one.transaction_date.replace(day=1), tag))
     assert ours.by_mode == plain.sums(lambda one, tag: one.mode)
     assert ours.by_weekday == plain.sums(lambda one, tag: one.transaction_date.isoweekday())
-    assert dashboard.top_payees(asked) == plain.top_payees()
+    assert figures.top_payees(asked) == plain.top_payees()
     total = sum((amount for *_, amount in plain.parts), ZERO)
     assert ours.share_tbd()[:2] == (sum((amount for _, tag, amount in plain.parts if tag is None), ZERO), total)

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from expenses.categorise import Row, place
-from expenses.rules import Rule, RuleSet
+from expenses.tagging.categorise import Row, place
+from expenses.tagging.rules import Rule, RuleSet
 
 TAGS = {tag: tag for tag in ("Food", "Fuel", "Health", "Cash", "Contact", "Groceries", "Rent")}
 SWIGGY = Row("UPI-SWIGGY-swiggy@axb", "SWIGGY", Decimal(450), "UPI", "bank")

@@ -7,8 +7,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections
 
-from expenses import corrections, placing, posting, rulebook, services
+from expenses import services
+from expenses.books import posting
 from expenses.models import Correction, ExpenseSettings, ProductTag, Rule, Split, Tag, Transaction
+from expenses.tagging import corrections, placing, rulebook
 from ledger import services as ledger
 from ledger.models import Account, LedgerEntry
 from tests import world

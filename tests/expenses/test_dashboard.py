@@ -13,14 +13,16 @@ from django.test import Client
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from expenses import dashboard, posting, services, spent
-from expenses.dashboard import TBD, Asked
+from expenses import services
+from expenses.books import posting
 from expenses.models import (
     Mode,
     Statement,
     Transaction,
 )
-from lendbook.money import ZERO
+from expenses.overview import figures, spent
+from expenses.overview.figures import TBD, Asked
+from shop.money import ZERO
 from tests import world
 from tests.expenses.spending import PAYEES, agree, new_book, paid
 
@@ -101,8 +103,8 @@ def play(book, move, values):
 def test_the_sums_agree_with_plain_python_whatever_was_done_and_asked(
     book, monkeypatch, top, sought_among, done, asked
 ):
-    monkeypatch.setattr(dashboard, "TOP", top)
-    monkeypatch.setattr(dashboard, "SOUGHT_AMONG", sought_among)
+    monkeypatch.setattr(figures, "TOP", top)
+    monkeypatch.setattr(figures, "SOUGHT_AMONG", sought_among)
     tags, accounts = list(book.tags.order_by("id")), list(book.accounts.order_by("id"))
     with transaction.atomic():
         for move, values in done:
@@ -149,7 +151,7 @@ def test_what_comes_about_once_a_month_is_found_with_what_changed(book):
     monthly(book, "LIC", (1850, 1850, 1850, 1850))
     for offset in range(0, 90, 7):
         paid(book, date(2026, 1, 5) + timedelta(days=offset), 200, "SWIGGY")
-    rent, lic = dashboard.recurring(Asked(book.pk))
+    rent, lic = figures.recurring(Asked(book.pk))
     assert (rent.payee, rent.times, rent.usual, rent.change) == ("RENT", 4, Decimal(9000), Decimal(500))
     assert (lic.payee, lic.change, lic.has_stopped) == ("LIC", ZERO, False)
 
@@ -157,7 +159,7 @@ def test_what_comes_about_once_a_month_is_found_with_what_changed(book):
 def test_what_stopped_and_what_began_says_so(book):
     monthly(book, "LIC", (1850,) * 4)
     monthly(book, "NETFLIX", (199,) * 3, first=date(2026, 6, 1))
-    found = {one.payee: one for one in dashboard.recurring(Asked(book.pk))}
+    found = {one.payee: one for one in figures.recurring(Asked(book.pk))}
     assert found["LIC"].has_stopped
     assert found["NETFLIX"].is_new
     assert not found["NETFLIX"].has_stopped
@@ -166,8 +168,8 @@ def test_what_stopped_and_what_began_says_so(book):
 def test_twice_at_once_and_long_after_is_not_monthly(book):
     for on in (date(2026, 1, 5), date(2026, 1, 5), date(2026, 3, 2)):
         paid(book, on, 100, "LIC")
-    assert dashboard.recurring(Asked(book.pk)) == []
-    assert dashboard.recurring(Asked(book.pk, last=date(2020, 1, 1))) == []
+    assert figures.recurring(Asked(book.pk)) == []
+    assert figures.recurring(Asked(book.pk, last=date(2020, 1, 1))) == []
 
 
 # ------------------------------------------------------------------------------------------------ the page

@@ -6,9 +6,10 @@ import pytest
 
 from expenses import services, work
 from expenses.models import Correction, ProductTag, Rule, Statement, Transaction
-from ledger import jobs
-from ledger.models import Account, Job, LedgerEntry
+from ledger.models import Account, LedgerEntry
 from lendbook import instance
+from shop import jobs
+from shop.models import Job
 from tests import world
 from tests.expenses.test_pages import BASE, HEADER
 from tests.trackers.test_collect_browser import CHROMIUM, chromium, logged_in  # noqa: F401
@@ -67,8 +68,8 @@ STRANGE = f"Wann,Was,Raus,Rein,Stand\n01/09/26,{PAID}1-PAY,10.00,,4990.00\n02/09
 def test_a_strange_file_is_mapped_looked_at_brought_in_by_the_worker_tagged_and_posted(
     page, cast, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("ledger.jobs.is_worker_alive", lambda: True)
-    monkeypatch.setattr("ledger.views.imports.SMALL_ROWS", 0)
+    monkeypatch.setattr("shop.jobs.is_worker_alive", lambda: True)
+    monkeypatch.setattr("shop.views.imports.SMALL_ROWS", 0)
     path = Path(tmp_path, "auszug.csv")
     path.write_text(STRANGE + "31/09/26,SHOP,5.00,,4990.00\n")
     page.goto(f"{page.base}statements/")

@@ -6,11 +6,15 @@ from decimal import Decimal
 
 import pytest
 
-from expenses import corrections, matching, placing, posting, services, work
+from expenses import services, work
+from expenses.books import matching, posting
 from expenses.models import Correction, CreditMatch, ProductTag, Rule, Statement, Transaction
-from ledger import closing, jobs
+from expenses.tagging import corrections, placing
+from ledger import closing
 from ledger import services as ledger
-from ledger.models import AccountTransfer, Job, LedgerEntry
+from ledger.models import AccountTransfer, LedgerEntry
+from shop import jobs
+from shop.models import Job
 from tests import world
 from tests.expenses.test_pages import BASE, CONTENT, HEADER, bank, cast, rows  # noqa: F401
 

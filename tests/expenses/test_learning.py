@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from expenses import learning
-from expenses.learning import Example, load, save, starting_model, starting_words, train
-from expenses.narration import read_narration
+from expenses.tagging import learning
+from expenses.tagging.learning import Example, load, save, starting_model, starting_words, train
+from expenses.tagging.narration import read_narration
 
 SHIPPED_TAGS = {
     *("Rent", "Bills", "Groceries", "Food", "Dineout", "Travel", "Fuel", "Shopping", "Services", "Contact"),

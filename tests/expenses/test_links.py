@@ -8,11 +8,14 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections
 
-from expenses import checks, links, matching, posting, services
+from expenses import services, soundness
+from expenses.books import links, matching, posting
 from expenses.models import CreditMatch, LostLink, Transaction
-from ledger import closing, faults, jobs
+from ledger import closing
 from ledger import services as ledger
-from ledger.models import Account, Fault, LedgerEntry
+from ledger.models import Account, LedgerEntry
+from shop import faults, jobs
+from shop.models import Fault
 from tests import world
 from tests.expenses.test_posting import HEADER, ROWS, row, settled
 
@@ -41,7 +44,7 @@ def is_linked():
 
 
 def nothing_is_wrong(bank):
-    return checks.findings(bank.book) == []
+    return soundness.findings(bank.book) == []
 
 
 def freeze(one):
@@ -247,9 +250,9 @@ def test_a_credit_that_counts_twice_is_found_and_posted_no_more_by_the_remedy(ba
     else:
         posting.post([row("MURUGAN")])
     CreditMatch.objects.bulk_create(matches)
-    (found,) = checks.findings(bank.book)
+    (found,) = soundness.findings(bank.book)
     assert "counts twice" in found.message
-    checks.repair(bank.book)
+    soundness.repair(bank.book)
     assert nothing_is_wrong(bank)
     assert not row("MURUGAN").is_posted
     assert CreditMatch.objects.count() == 2
@@ -266,11 +269,11 @@ def test_a_match_stays_as_it_is_while_its_statement_is_read_only(bank, proved):
 
 def test_what_was_binned_past_the_services_is_found_and_let_go_by_the_remedy(bank, entry, proved):
     LedgerEntry.objects.filter(pk__in=[entry.pk, proved[0].pk]).update(deleted_at="2026-09-10T00:00Z")
-    found = checks.findings(bank.book)
-    assert [one.kind for one in found] == [checks.POSTING] * 2
+    found = soundness.findings(bank.book)
+    assert [one.kind for one in found] == [soundness.POSTING] * 2
     assert "linked to is in the bin" in found[0].message
     assert "stand no more" in found[1].message
-    checks.repair(bank.book)
+    soundness.repair(bank.book)
     assert nothing_is_wrong(bank)
     assert not is_linked()
     assert not CreditMatch.objects.exists()
@@ -322,5 +325,5 @@ def test_two_at_once_leave_no_link_with_what_is_gone_and_no_entry_linked_twice(o
         person.join()
     linked = Transaction.objects.filter(entry=entry)
     assert linked.count() == (0 if other == "bin" else 1)
-    assert checks.findings(bank.book) == []
+    assert soundness.findings(bank.book) == []
     assert links.LostLink.objects.count() <= 1

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 from werkzeug import Response
 
-from expenses.llm import CONTROLS, Payee, Server, ask, masked
+from expenses.tagging.llm import CONTROLS, Payee, Server, ask, masked
 
 TAGS = ["Food", "Fuel", "Health", "Salary", "Groceries"]
 PAYEES = [Payee("QUORN BITES"), Payee("ZELDA MOTION")]

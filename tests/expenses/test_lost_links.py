@@ -10,11 +10,13 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
 
-from expenses import checks, links, matching, posting, services
+from expenses import services, soundness
+from expenses.books import links, matching, posting
 from expenses.models import CreditMatch, LostLink, Split, Transaction
-from ledger import followers, history, masters
+from ledger import book_setup, followers
 from ledger import services as ledger
 from ledger.models import Account, LedgerEntry
+from shop import history
 from tests import world
 from tests.expenses.test_links import bank, bin_it, entry, is_linked, nothing_is_wrong, proved, reverse_it
 from tests.expenses.test_posting import HEADER, row
@@ -103,11 +105,11 @@ def test_a_category_that_turns_round_is_followed_and_back_again(bank, entry, pro
     for direction, of, stands in (("received", entry, is_linked), ("spent", proved[0], CreditMatch.objects.exists)):
         category = as_it_is(of).category
         was, category.direction = category.direction, direction
-        masters.save_category(category)
+        book_setup.save_category(category)
         assert not stands()
         assert nothing_is_wrong(bank)
         category.direction = was
-        masters.save_category(category)
+        book_setup.save_category(category)
         assert stands()
     assert nothing_is_wrong(bank)
 
@@ -128,7 +130,7 @@ def test_an_upgrade_lets_go_of_what_was_taken_back_before_transactions_followed(
         before.setattr(followers, "_FOLLOWERS", [])
         act(entry)
     CreditMatch.objects.get(entry=proved[0]).delete()
-    assert len(checks.findings(bank.book)) == 2
+    assert len(soundness.findings(bank.book)) == 2
 
     for _ in range(2):
         import_module("expenses.migrations.0013_let_go").let_go(apps, None)
@@ -150,8 +152,8 @@ def test_parts_of_a_linked_row_that_do_not_add_up_are_mended(bank, entry, stood)
     Split.objects.create(transaction=one, tag=one.tag, amount=Decimal(10))
     if not stood:
         Transaction.objects.filter(pk=one.pk).update(entry=None)
-    assert "its parts add up to 10" in checks.findings(bank.book)[0].message
-    checks.repair(bank.book)
+    assert "its parts add up to 10" in soundness.findings(bank.book)[0].message
+    soundness.repair(bank.book)
     assert nothing_is_wrong(bank)
     assert not one.splits.exists()
 

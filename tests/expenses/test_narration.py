@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expenses import narration
-from expenses.narration import MODES, name_products, read_narration
+from expenses.tagging import narration
+from expenses.tagging.narration import MODES, name_products, read_narration
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 
-from expenses import checks, corrections, matching, placing, posting, rulebook, services
+from expenses import services, soundness
+from expenses.books import matching, posting
 from expenses.models import CreditMatch, Rule, Transaction
+from expenses.tagging import corrections, placing, rulebook
 from ledger import closing, daybook
 from ledger import services as ledger
 from ledger.models import Account, AccountTransfer, Category, LedgerEntry
@@ -275,7 +277,7 @@ def test_rows_that_went_with_an_overlapping_statement_come_back_with_the_other(b
     for imported in (2, 0):
         report = services.import_statement(bank, (HEADER + "".join(more)).encode(), file_name="again.csv")
         assert (report.statement, report.imported, report.duplicate) == (other, imported, 3 - imported)
-        assert checks.findings(bank.book) == []
+        assert soundness.findings(bank.book) == []
     columns = {"date": "Value Date", "narration": "Narration", "debit": "Credit Amount", "credit": "Debit Amount"}
     with pytest.raises(ValidationError, match="undo that one first"):
         services.import_statement(bank, (HEADER + "".join(more)).encode(), file_name="t.csv", mapping=columns)

@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from expenses import matching, posting, services
+from expenses import services
+from expenses.books import matching, posting
+from expenses.books.reconciliation import bank_balance, reconcile
 from expenses.models import Transaction
-from expenses.reconciliation import bank_balance, reconcile
 from ledger import daybook
 from ledger import services as ledger
 from ledger.models import Account

@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from expenses import corrections, placing, rulebook, services
+from expenses import services
 from expenses.models import Rule, Transaction
+from expenses.tagging import corrections, placing, rulebook
 from ledger.models import Account
 from tests import world
 from tests.expenses.test_pages import BASE

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expenses.rules import Rule, RuleError, RuleSet, check_rule, row_fits, text_fits
+from expenses.tagging.rules import Rule, RuleError, RuleSet, check_rule, row_fits, text_fits
 
 WORDS = ["upi", "swiggy", "wig", "tea", "teak", "கடை", "கட", "a b", "İ", "ß", "1"]
 rule = st.builds(

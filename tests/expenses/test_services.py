@@ -10,8 +10,9 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connections
 
-from expenses import corrections, placing, services, training
+from expenses import services
 from expenses.models import ProductTag, RejectedRow, Rule, Statement, Tag, Transaction
+from expenses.tagging import corrections, placing, training
 from ledger.models import Account
 from tests import world
 

@@ -9,8 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
 
-from expenses import checks, dashboard, services, spent, tasks
-from expenses.dashboard import Asked
+from expenses import services, soundness, tasks
 from expenses.models import (
     Mode,
     SpentChange,
@@ -20,9 +19,11 @@ from expenses.models import (
     Statement,
     Transaction,
 )
-from ledger.faults import Search
+from expenses.overview import figures, spent
+from expenses.overview.figures import Asked
 from lendbook import queue, schedules
-from lendbook.money import ZERO
+from shop.faults import Search
+from shop.money import ZERO
 from tests import world
 from tests.expenses.spending import PAYEES, agree, new_book, paid
 
@@ -42,7 +43,7 @@ def test_a_payee_that_got_much_in_a_short_time_is_found_behind_all_that_got_more
     paid(book, date(2025, 6, 15), 5000, "ONCE")
     for first, last in ((date(2025, 6, 1), date(2025, 6, 30)), (date(2025, 6, 10), date(2025, 7, 20))):
         agree(Asked(book.pk, first, last))
-        assert dashboard.top_payees(Asked(book.pk, first, last))[0] == ("ONCE", 1, Decimal(5000))
+        assert figures.top_payees(Asked(book.pk, first, last))[0] == ("ONCE", 1, Decimal(5000))
 
 
 def test_a_write_that_changes_no_sum_leaves_nothing_to_do(book):
@@ -56,9 +57,9 @@ def test_writes_past_every_signal_are_noted(book):
     one = paid(book, FIRST, 100)
     spent.finish_pending(book.pk)
     Transaction.objects.filter(pk=one.pk).update(mode=Mode.POS)
-    assert dashboard.figures(Asked(book.pk)).by_mode == {Mode.POS: [1, Decimal(100)]}
+    assert figures.figures(Asked(book.pk)).by_mode == {Mode.POS: [1, Decimal(100)]}
     Transaction.objects.all()._raw_delete("default")
-    assert dashboard.figures(Asked(book.pk)).by_mode == {}
+    assert figures.figures(Asked(book.pk)).by_mode == {}
     assert not SpentMonth.objects.exists()
 
 
@@ -94,13 +95,13 @@ def statement(*rows):
 def test_a_check_finds_a_wrong_sum_and_its_remedy_mends_it(book):
     services.import_statement(book.accounts.get(name="Bank"), statement((FIRST, "TEA", 100)), file_name="one.csv")
     spent.finish_pending(book.pk)
-    assert list(checks.faults([book], Search())) == []
+    assert list(soundness.faults([book], Search())) == []
     SpentPayee.objects.update(total=Decimal(99))
-    (found,) = checks.faults([book], Search())
+    (found,) = soundness.faults([book], Search())
     assert (found.kind, found.freezes) == ("overview differs", "")
     assert "is 99.00 (1), not 100.00 (1)" in found.text
     call_command("check_statements", "--repair", book=book.slug, stdout=StringIO())
-    assert list(checks.faults([book], Search())) == []
+    assert list(soundness.faults([book], Search())) == []
 
 
 def test_a_check_leaves_out_what_is_pending_and_writes_nothing(book):
@@ -171,7 +172,7 @@ def test_many_who_look_and_write_at_once_end_with_the_same_sums(book):
                 with transaction.atomic():
                     paid_one = Transaction.objects.order_by("id")[number]
                     services.settle(paid_one, book.tags.order_by("id")[round_ % 3])
-                dashboard.figures(Asked(book.pk))
+                figures.figures(Asked(book.pk))
         except Exception as error:
             faults.append(error)
         finally:

@@ -12,7 +12,8 @@ from django.urls import reverse
 from expenses import services
 from expenses.models import Statement, Transaction
 from expenses.statements import StatementError, read_statement
-from ledger.models import Account, Job
+from ledger.models import Account
+from shop.models import Job
 from tests import world
 from tests.expenses.statement_files import reasons
 

@@ -7,11 +7,12 @@ from django.db import IntegrityError, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expenses import placing, services
+from expenses import services
 from expenses.models import CreditMatch, Rule, Split, Statement, Transaction
-from expenses.narration import group_alike, name_products, read_narration
-from expenses.rules import Rule as PureRule
-from expenses.rules import RuleSet
+from expenses.tagging import placing
+from expenses.tagging.narration import group_alike, name_products, read_narration
+from expenses.tagging.rules import Rule as PureRule
+from expenses.tagging.rules import RuleSet
 from ledger.models import Account
 from tests import world
 

@@ -3,12 +3,13 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from expenses import uploads
+from expenses.incoming import uploads
 from expenses.models import PayeeId, RejectedRow, Statement, StatementMapping, Transaction
-from ledger import jobs
-from ledger.imports import wizard
-from ledger.models import Account, Job
+from ledger.models import Account
 from lendbook import instance
+from shop import jobs
+from shop.imports import wizard
+from shop.models import Job
 from tests import world
 from tests.crash import run_killed_at
 from tests.expenses.test_uploads import BASE, MAPPING, STRANGE, press
@@ -81,7 +82,7 @@ def test_a_worker_killed_at_any_durable_step_leaves_all_or_nothing_and_the_next_
 
 def test_an_upload_killed_at_any_durable_step_is_a_job_or_nothing(bank, monkeypatch):
     monkeypatch.setattr(
-        "ledger.imports.wizard.timezone.now", lambda now=wizard.timezone.now: now() + jobs.SILENT_FOR * 24
+        "shop.imports.wizard.timezone.now", lambda now=wizard.timezone.now: now() + jobs.SILENT_FOR * 24
     )
     step, killed = 0, True
     while killed:
@@ -132,7 +133,7 @@ def test_a_mapping_of_an_import_that_failed_is_not_remembered(bank, monkeypatch)
     def fail(*args, **options):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("expenses.history.write", fail)
+    monkeypatch.setattr("expenses.incoming.history.write", fail)
     press(client, look, do="import")
     assert Job.objects.get().state == Job.State.FAILED
     assert "Lendbook&#x27;s own" in client.get(look).content.decode()

@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from expenses import services, uploads
+from expenses import services
+from expenses.incoming import uploads
 from expenses.models import RejectedRow, Statement, Transaction
-from ledger import jobs
-from ledger.imports import wizard
-from ledger.models import Account, Job
+from ledger.models import Account
 from lendbook import instance
+from shop import jobs
+from shop.imports import wizard
+from shop.models import Job
 from tests import world
 from tests.expenses.statement_files import DATA
 
@@ -102,8 +104,8 @@ def test_bring_in_pressed_twice_brings_in_once(bank, ravi):
 
 
 def test_with_a_worker_a_large_file_waits_for_it_and_the_page_can_be_left(bank, ravi, monkeypatch):
-    monkeypatch.setattr("ledger.jobs.is_worker_alive", lambda: True)
-    monkeypatch.setattr("ledger.views.imports.SMALL_ROWS", 0)
+    monkeypatch.setattr("shop.jobs.is_worker_alive", lambda: True)
+    monkeypatch.setattr("shop.views.imports.SMALL_ROWS", 0)
     look = upload(ravi, bank, CONTENT)
     assert "Being read" in text(ravi, look)
     assert "september.csv" in text(ravi, BASE)
@@ -117,8 +119,8 @@ def test_with_a_worker_a_large_file_waits_for_it_and_the_page_can_be_left(bank, 
 
 
 def test_stopped_while_it_waits_or_writes_nothing_comes_in_and_nothing_is_left(bank, ravi, monkeypatch):
-    monkeypatch.setattr("ledger.jobs.is_worker_alive", lambda: True)
-    monkeypatch.setattr("ledger.views.imports.SMALL_ROWS", 0)
+    monkeypatch.setattr("shop.jobs.is_worker_alive", lambda: True)
+    monkeypatch.setattr("shop.views.imports.SMALL_ROWS", 0)
     monkeypatch.setattr(jobs.Progress, "EVERY_SECONDS", 0)
     for stopped_at in ("waiting", "writing"):
         look = upload(ravi, bank, CONTENT)

@@ -10,12 +10,15 @@ import pytest
 from django.db import connections
 from werkzeug import Response
 
-from expenses import corrections, llm, placing, posting, services, work
+from expenses import services, work
+from expenses.books import posting
 from expenses.models import AskedPayee, ExpenseSettings, ProductTag, Transaction
-from ledger import history, jobs
+from expenses.tagging import corrections, llm, placing
 from ledger import services as ledger
-from ledger.models import Account, Job, LedgerEntry, Role
+from ledger.models import Account, LedgerEntry
 from lendbook import instance
+from shop import history, jobs
+from shop.models import Job, Role
 from tests import world
 from tests.expenses.test_llm import said, serve
 from tests.expenses.test_pages import BASE

@@ -75,7 +75,7 @@ def test_the_books_day_is_indias_whatever_the_servers_clock_says(zone, server_in
 def test_a_day_taken_from_the_servers_clock_is_noticed(server_in, monkeypatch, tally):
     """The protection taken out."""
     server_in("Pacific/Kiritimati")
-    monkeypatch.setattr("ledger.models.Book.today", lambda book: timezone.localdate())
+    monkeypatch.setattr("shop.models.Book.today", lambda book: timezone.localdate())
     book = world.book(begins_on=START)
     wrong = 0
     for moment in instants():

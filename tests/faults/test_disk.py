@@ -13,7 +13,7 @@ from tests import world
 from tests.crash import run_killed_at
 from tests.faults.test_kills import AnEntryImport, AnOpening, APayment, ASheet, AStatementImport
 from tests.torture import IS_LONG
-from trackers import checks, store
+from trackers import soundness, store
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.torture]
 
@@ -49,5 +49,5 @@ def test_a_disk_that_refuses_at_every_operation(kind, fault, tmp_path, tally):
     store.recover()
     daybook.finish_pending(book.pk)
     assert daybook.differences(book) == []
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
     tally("file operations refused by the disk", refused)

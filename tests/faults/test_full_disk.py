@@ -18,11 +18,13 @@ from django.db import InternalError, OperationalError, connection, transaction
 from django.test import Client
 from django.utils.module_loading import import_string
 
-from expenses import spent
-from ledger import commits, daybook, disk, jobs, tries
-from ledger.models import Job, LedgerEntry, Tries
+from expenses.overview import spent
+from ledger import daybook
+from ledger.models import LedgerEntry
 from lendbook import audit, broken, instance, sessions
 from lendbook import disk as rooms
+from shop import commits, disk, jobs, rate_limits
+from shop.models import Job, Tries
 from tests import world as people
 from tests.crash import run_killed_at
 from tests.doors import world
@@ -161,17 +163,17 @@ def test_a_session_that_somebody_ended_meanwhile_is_not_brought_back_in_a_cookie
 
 @pytest.mark.django_db
 def test_tries_are_counted_in_memory_while_the_database_cannot_write(home, monkeypatch):
-    monkeypatch.setattr(tries, "_in_memory", {})
+    monkeypatch.setattr(rate_limits, "_in_memory", {})
     with refused_writes():
-        assert [tries.take("look", "a", 2, 60) for _ in range(3)] == [True, True, False]
-        assert tries.take("look", "b", 2, 60)
-        tries.give_back("look", "b")
-        tries.forget("look", "a")
-        assert tries.take("look", "a", 2, 60)
-        monkeypatch.setattr(tries, "_MOST_IN_MEMORY", 2)
-        assert not tries.take("look", "c", 2, 60)  # no more names than fit: an unknown one waits
+        assert [rate_limits.take("look", "a", 2, 60) for _ in range(3)] == [True, True, False]
+        assert rate_limits.take("look", "b", 2, 60)
+        rate_limits.give_back("look", "b")
+        rate_limits.forget("look", "a")
+        assert rate_limits.take("look", "a", 2, 60)
+        monkeypatch.setattr(rate_limits, "_MOST_IN_MEMORY", 2)
+        assert not rate_limits.take("look", "c", 2, 60)  # no more names than fit: an unknown one waits
     assert not Tries.objects.exists()
-    assert tries.take("look", "a", 2, 60)
+    assert rate_limits.take("look", "a", 2, 60)
 
 
 # ------------------------------------------------------------------------------------------------ the record waits

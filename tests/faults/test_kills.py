@@ -15,15 +15,17 @@ from django.core.management import call_command
 from django.db import connection
 
 from expenses import services as expenses
-from expenses import spent
 from expenses.models import Statement, Transaction
+from expenses.overview import spent
 from ledger import closing, daybook, services
-from ledger.models import Account, AccountTransfer, Book, DayClose, LedgerEntry
+from ledger.models import Account, AccountTransfer, DayClose, LedgerEntry
+from shop.models import Book
 from tests import world
 from tests.crash import run_killed_at
 from tests.torture import count
-from trackers import checks, collection, store
 from trackers import services as trackers
+from trackers import soundness, store
+from trackers.collect import collection
 from trackers.models import CollectionSave, Tracker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.torture, pytest.mark.long]
@@ -210,7 +212,7 @@ def test_killed_at_every_durable_step(kind, tmp_path, tally):
     killed = walk(kind(book, tmp_path), POINTS)
     daybook.finish_pending(book.pk)
     assert daybook.differences(book) == []
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
     tally("killed at a durable step", killed)
 
 

@@ -9,7 +9,8 @@ import pytest
 from expenses import services as expenses
 from expenses.models import Statement, Transaction
 from ledger import closing, daybook
-from ledger.models import Account, Book, LedgerEntry
+from ledger.models import Account, LedgerEntry
+from shop.models import Book
 from tests import world
 from tests.ledger.test_concurrency import Thread
 from tests.torture import count

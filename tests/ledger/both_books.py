@@ -10,8 +10,10 @@ from django.db import transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
-from ledger import checks, daybook, faults
-from ledger.models import Account, AccountDay, Category, DayBook, DayBookDetail, Job, LedgerEntry
+from ledger import daybook, soundness
+from ledger.models import Account, AccountDay, Category, DayBook, DayBookDetail, LedgerEntry
+from shop import faults
+from shop.models import Job
 from tests import world
 from tests.ledger.plain_books import PlainBook
 
@@ -34,7 +36,7 @@ class BothBooks(RuleBasedStateMachine):
 
     def teardown(self):
         try:
-            assert not hasattr(self, "books") or list(checks.faults(self.books.values(), faults.Search())) == []
+            assert not hasattr(self, "books") or list(soundness.faults(self.books.values(), faults.Search())) == []
         finally:
             self.put_back()
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from ledger.imports.asides import Asides, is_balance, is_nothing, is_total
-from ledger.imports.importing import Column
+from shop.imports.asides import Asides, is_balance, is_nothing, is_total
+from shop.imports.importing import Column
 
 COLUMNS = (
     Column("date", "Date", kind="date"), Column("category", "Category"), Column("narration", "Narration"),

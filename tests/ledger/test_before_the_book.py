@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from ledger import daybook, journals, masters, reports
+from ledger import book_setup, daybook, journals, reports
 from ledger.models import DayBook
 from tests import world
 
@@ -91,7 +91,7 @@ def test_a_journal_opens_where_the_book_begins(people):
 def test_a_book_that_begins_later_than_it_did_forgets_the_quiet_days_before(people):
     daybook.day_books(people.main, BEGINS, date(2024, 1, 12))
     people.main.begins_on = date(2024, 1, 12)
-    masters.save_book(people.main)
+    book_setup.save_book(people.main)
     assert DayBook.objects.order_by("date").first().date == date(2024, 1, 12)
     assert daybook.differences(people.main) == []
 

@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from ledger import closing, daybook, services
-from ledger.models import Account, AccountTransfer, Book, DayClose, LedgerEntry
+from ledger.models import Account, AccountTransfer, DayClose, LedgerEntry
+from shop.models import Book
 from tests import world
 
 pytestmark = pytest.mark.django_db

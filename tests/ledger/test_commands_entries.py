@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from ledger import closing, daybook
-from ledger.models import AccountTransfer, Book, LedgerEntry
+from ledger.models import AccountTransfer, LedgerEntry
+from shop.models import Book
 from tests import world
 
 pytestmark = pytest.mark.django_db

@@ -15,9 +15,11 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from expenses import posting
-from ledger import checks, closing, daybook, faults, services
-from ledger.models import Account, Category, Job, LedgerEntry
+from expenses.books import posting
+from ledger import closing, daybook, services, soundness
+from ledger.models import Account, Category, LedgerEntry
+from shop import faults
+from shop.models import Job
 from tests import world
 
 FIRST, TODAY = date(2024, 1, 1), date(2024, 6, 20)
@@ -139,7 +141,7 @@ class Played:
                 for name in ACCOUNTS
             }
             assert {on_day.account.name: on_day.closing_balance for on_day in day.accounts} == should, day.date
-        assert list(checks.faults([self.book], faults.Search())) == []
+        assert list(soundness.faults([self.book], faults.Search())) == []
 
 
 @pytest.mark.django_db
@@ -268,10 +270,10 @@ def test_a_correction_whose_place_was_taken_stays_in_the_bin(book):
 @pytest.mark.django_db
 def test_verify_names_a_correction_whose_halves_stand_apart(book, corrected):
     *_, back, now = corrected
-    assert list(checks.faults([book], faults.Search())) == []
+    assert list(soundness.faults([book], faults.Search())) == []
     LedgerEntry.objects.filter(pk=back.pk).update(date=date(2023, 11, 3))
     daybook.rebuild(book.pk)
-    found = [one for one in checks.faults([book], faults.Search()) if one.kind == checks.APART]
+    found = [one for one in soundness.faults([book], faults.Search()) if one.kind == soundness.APART]
     assert [(one.first_date, one.last_date) for one in found] == [(date(2023, 10, 1), date(2023, 11, 3))]
     assert f"The entry {now.pk} of 01-10-2023 corrects" in found[0].text
 
@@ -282,4 +284,4 @@ def test_corrections_of_an_earlier_version_are_left_as_they_were_signed(book, co
     LedgerEntry.objects.filter(pk=now.pk).update(corrects=None)
     LedgerEntry.objects.filter(pk=back.pk).update(date=date(2023, 11, 3))
     daybook.rebuild(book.pk)
-    assert not [one for one in checks.faults([book], faults.Search()) if one.kind == checks.APART]
+    assert not [one for one in soundness.faults([book], faults.Search()) if one.kind == soundness.APART]

@@ -16,7 +16,8 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from ledger import closing, daybook, reports, services
-from ledger.models import Account, DayBook, DaySeen, Role
+from ledger.models import Account, DayBook, DaySeen
+from shop.models import Role
 from tests import world
 
 pytestmark = pytest.mark.django_db

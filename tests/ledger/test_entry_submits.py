@@ -6,7 +6,8 @@ import pytest
 from django.urls import reverse
 
 from ledger import services
-from ledger.models import AccountTransfer, BookMember, DayChange, LedgerEntry, Role
+from ledger.models import AccountTransfer, DayChange, LedgerEntry
+from shop.models import BookMember, Role
 from tests import world
 from tests.ledger.test_concurrency import at_once
 
@@ -74,7 +75,7 @@ def test_two_owners_who_remove_each_other_leave_one():
 
     def remove(by, whom):
         window = world.browser(by)
-        page = reverse("admin:ledger_bookmember_delete", args=[members[whom].pk])
+        page = reverse("admin:shop_bookmember_delete", args=[members[whom].pk])
         return lambda: window.post(page, {"post": "yes"})
 
     at_once(remove(people.asha, people.ravi), remove(people.ravi, people.asha))

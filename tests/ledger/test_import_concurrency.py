@@ -4,10 +4,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from ledger import daybook, jobs
-from ledger.imports import wizard
-from ledger.imports.entries import EntryImporter
-from ledger.models import Category, Job, LedgerEntry
+from ledger import daybook
+from ledger.entry_import.importer import EntryImporter
+from ledger.models import Category, LedgerEntry
+from shop import jobs
+from shop.imports import wizard
+from shop.models import Job
 from tests import world
 from tests.ledger.test_concurrency import Thread
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.imports import importing, wizard
-from ledger.imports.entries import EntryImporter
+from ledger.entry_import.importer import EntryImporter
 from ledger.models import LedgerEntry
+from shop.imports import importing, wizard
 from tests import world
 
 HEADER = "date,category,direction,amount,payment_mode,narration,reference\n"

@@ -10,11 +10,14 @@ import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from ledger import closing, daybook, jobs, services
-from ledger.imports import importing, wizard
-from ledger.imports.entries import EntryImporter
-from ledger.models import Account, Category, DayChange, Job, LedgerEntry, PaymentModeAccount
-from ledger.resources import EntryResource, template, written
+from ledger import closing, daybook, services
+from ledger.entry_import.importer import EntryImporter
+from ledger.models import Account, Category, DayChange, LedgerEntry, PaymentModeAccount
+from ledger.resources import EntryResource
+from shop import jobs
+from shop.downloads import template, written
+from shop.imports import importing, wizard
+from shop.models import Job
 from tests import world
 
 pytestmark = pytest.mark.django_db

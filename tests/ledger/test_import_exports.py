@@ -5,11 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from ledger import closing, daybook, jobs, services
-from ledger.exports import EntryExport, csv_lines, xlsx_file
-from ledger.imports import importing, wizard
-from ledger.imports.entries import EntryImporter
-from ledger.models import Job, LedgerEntry
+from ledger import closing, daybook, services
+from ledger.entry_import.importer import EntryImporter
+from ledger.exports import EntryExport
+from ledger.models import LedgerEntry
+from shop import jobs
+from shop.downloads import csv_lines, xlsx_file
+from shop.imports import importing, wizard
+from shop.models import Job
 from tests import world
 
 pytestmark = pytest.mark.django_db

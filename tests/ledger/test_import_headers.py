@@ -5,8 +5,8 @@ import io
 import openpyxl
 import pytest
 
-from ledger.imports.entries import EntryImporter
-from ledger.imports.tables import open_table
+from ledger.entry_import.importer import EntryImporter
+from shop.imports.tables import open_table
 
 HEADER = "date,category,amount,direction,narration"
 ROW = "10-10-2026,Expense,120.50,spent,tea"

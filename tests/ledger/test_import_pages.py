@@ -8,10 +8,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from ledger import closing, jobs
-from ledger.imports import tables, wizard
-from ledger.models import Job, LedgerEntry
-from ledger.views import imports
+from ledger import closing
+from ledger.models import LedgerEntry
+from shop import jobs
+from shop.imports import tables, wizard
+from shop.models import Job
+from shop.views import imports
 from tests import world
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from ledger.imports.cells import rounded_amount
-from ledger.imports.entries import EntryImporter
-from ledger.models import Job, LedgerEntry
+from ledger.entry_import.importer import EntryImporter
+from ledger.models import LedgerEntry
+from shop.imports.cells import rounded_amount
+from shop.models import Job
 from tests import world
 
 HEADER = ["date", "category", "amount", "narration"]
@@ -130,12 +131,12 @@ def test_by_command_amounts_are_taken_as_shown_where_somebody_says_so(tmp_path):
 def test_by_page_amounts_are_taken_as_shown_where_the_tick_is_set(client):
     client.force_login(world.cast().ravi)
     content = workbook(*LONG, others=[("Nov", [HEADER, ROW])])
-    new = reverse("ledger:new_import", args=["main-street", "entries"])
+    new = reverse("shop:new_import", args=["main-street", "entries"])
     client.post(new, {"file": SimpleUploadedFile("list.xlsx", content)})
     job = Job.objects.get()
-    page = client.get(reverse("ledger:import", args=["main-street", job.pk])).content.decode()
+    page = client.get(reverse("shop:import", args=["main-street", job.pk])).content.decode()
     assert "Excel shows 33.33" in page
     assert "Sheet &quot;Nov&quot; (1 row) was not read" in page
-    client.post(reverse("ledger:check_again", args=["main-street", job.pk]), {"as_shown": "on"})
-    client.post(reverse("ledger:confirm_import", args=["main-street", job.pk]))
+    client.post(reverse("shop:check_again", args=["main-street", job.pk]), {"as_shown": "on"})
+    client.post(reverse("shop:confirm_import", args=["main-street", job.pk]))
     assert LedgerEntry.objects.count() == 2

@@ -9,8 +9,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from ledger.imports import sides, wizard
-from ledger.models import Category, Job, LedgerEntry
+from ledger.entry_import import sides
+from ledger.models import Category, LedgerEntry
+from shop.imports import wizard
+from shop.models import Job
 from tests import world
 
 pytestmark = pytest.mark.django_db

@@ -5,9 +5,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from ledger import daybook, services
-from ledger.imports import importing, wizard
-from ledger.imports.entries import EntryImporter
-from ledger.models import Category, Job, LedgerEntry
+from ledger.entry_import.importer import EntryImporter
+from ledger.models import Category, LedgerEntry
+from shop.imports import importing, wizard
+from shop.models import Job
 from tests import world
 
 pytestmark = pytest.mark.django_db
@@ -124,8 +125,8 @@ def test_the_check_page_names_what_would_be_made_before_anything_is(client):
     cast = world.cast()
     client.force_login(cast.ravi)
     file = SimpleUploadedFile("entries.csv", f"{HEADER}2024-01-15,Colection,Bills,500,received,a\n".encode())
-    client.post(reverse("ledger:new_import", args=["main-street", "entries"]), {"file": file})
-    page = client.get(reverse("ledger:import", args=["main-street", Job.objects.get().pk])).content.decode()
+    client.post(reverse("shop:new_import", args=["main-street", "entries"]), {"file": file})
+    page = client.get(reverse("shop:import", args=["main-street", Job.objects.get().pk])).content.decode()
     assert "This file makes 1 new category: Colection (received; near Collection)." in page
     assert "New subcategories: Bills (Colection)." in page
     assert not Category.objects.filter(name="Colection").exists()

@@ -9,8 +9,9 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from ledger import closing, daybook, masters, services
-from ledger.models import Account, Book, BookMember, Category, PaymentModeAccount, Role
+from ledger import book_setup, closing, daybook, services
+from ledger.models import Account, Category, PaymentModeAccount
+from shop.models import Book, BookMember, Role
 from tests import world
 from tests.ledger.pages import page_of
 
@@ -99,7 +100,7 @@ def test_a_category_that_reads_like_another_one_is_refused(asha, people, name):
 def test_a_twin_of_earlier_days_can_still_be_retired(asha, people):
     twin = Category.objects.create(book=people.main, name="Collection\u200b", direction="received")
     twin.is_active = False
-    masters.save_category(twin)
+    book_setup.save_category(twin)
     assert not Category.objects.get(pk=twin.pk).is_active
 
 
@@ -191,7 +192,7 @@ def test_a_payment_mode_pays_into_no_foreign_account(asha, people):
     page = said(asha.post(MODES, {"_book": people.main.slug, "mode_0": foreign.pk}))
     assert "There is no such account in this book." in page
     with pytest.raises(ValidationError, match="no active account"):
-        masters.map_payment_mode(people.main, "Cash", foreign)
+        book_setup.map_payment_mode(people.main, "Cash", foreign)
 
 
 # ------------------------------------------------------------------------------------------------ people
@@ -229,17 +230,17 @@ def test_an_existing_login_joins_with_its_own_password_and_can_never_be_reset_by
     assert "with its own" in said(asha.post(f"{PEOPLE}add/", sent | {"password": "kuthu-vilakku-9"}))
     asha.post(f"{PEOPLE}add/", sent)
     member = BookMember.objects.get(book=people.main, user=people.charlie)
-    assert not masters.may_reset(member, people.asha)
+    assert not book_setup.may_reset(member, people.asha)
     assert "/set-password/" not in said(asha.get(f"{page_of(member)}?link=1"))
     people.charlie.refresh_from_db()
     assert people.charlie.check_password(world.PASSWORD)
 
 
 def test_a_login_that_came_to_work_elsewhere_too_is_no_longer_reset_from_here(people):
-    member = masters.add_member(people.main, login="valli", role=Role.STAFF, user=people.asha)
-    assert masters.may_reset(member, people.asha)
+    member = book_setup.add_member(people.main, login="valli", role=Role.STAFF, user=people.asha)
+    assert book_setup.may_reset(member, people.asha)
     services.set_member(people.other, member.user, Role.AUDITOR)
-    assert not masters.may_reset(member, people.asha)
+    assert not book_setup.may_reset(member, people.asha)
 
 
 def test_nobody_joins_twice_and_a_bad_login_is_named(asha, people):
@@ -260,18 +261,18 @@ def test_the_last_owner_stays_owner_and_stays(asha, people):
     own = BookMember.objects.get(book=people.main, user=people.asha)
     sent = {"_book": people.main.slug, "role": "staff"}
     assert "last owner" in said(asha.post(page_of(own), sent))
-    delete = reverse("admin:ledger_bookmember_delete", args=[own.pk])
+    delete = reverse("admin:shop_bookmember_delete", args=[own.pk])
     assert "last owner" in said(asha.post(delete, {"post": "yes"}, follow=True))
     own.refresh_from_db()
     assert own.role == Role.OWNER
-    masters.change_role(BookMember.objects.get(user=people.ravi), Role.OWNER, user=people.asha)
+    book_setup.change_role(BookMember.objects.get(user=people.ravi), Role.OWNER, user=people.asha)
     assert asha.post(page_of(own), sent).status_code == 302
 
 
 def test_who_is_removed_gets_no_further_and_stays_in_the_history(asha, people, client):
     world.post(people.main, "2024-01-15", user=people.ravi)
     member = BookMember.objects.get(user=people.ravi)
-    asha.post(reverse("admin:ledger_bookmember_delete", args=[member.pk]), {"post": "yes"})
+    asha.post(reverse("admin:shop_bookmember_delete", args=[member.pk]), {"post": "yes"})
     page = said(asha.get(PEOPLE))
     assert "Worked here before" in page
     assert "removed by asha" in page

@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from expenses.models import Tag
-from ledger import closing, daybook, faults, history, journals, merging, services
+from ledger import closing, daybook, journals, merging, services
 from ledger.models import Category, LedgerEntry, Merge
+from shop import faults, history
 from tests import world
 from trackers import posting
 from trackers.models import PostingColumn

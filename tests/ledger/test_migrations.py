@@ -7,11 +7,14 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
-from expenses import checks, spent
+from expenses import soundness
 from expenses.models import DEFAULT_TAGS, SpentMonth, Statement, Tag, Transaction
-from ledger import daybook, faults, history
-from ledger.models import Book, Category, LedgerEntry
+from expenses.overview import spent
+from ledger import daybook
+from ledger.models import Category, LedgerEntry
 from lendbook import verifying
+from shop import faults, history
+from shop.models import Book
 from tests.ledger import earlier_books
 
 pytestmark = pytest.mark.long
@@ -77,7 +80,7 @@ def assert_bank_is_as_written(slug, written):
     assert bank_as_it_is(Transaction) == written
     assert Transaction.history.count() == 3
     spent.finish_pending(book.pk)
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
     assert sum(row.total for row in SpentMonth.objects.filter(book=book)) == Statement.objects.get().debits
     assert [tag.colour for tag in Tag.objects.order_by("name")] == [DEFAULT_TAGS["Food"], DEFAULT_TAGS["Rent"]]
     for elsewhere in ({"account": book.accounts.get(name="Cash")}, {"book": Book.objects.exclude(pk=book.pk)[0]}):

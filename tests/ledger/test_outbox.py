@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from ledger import daybook, services, tasks
-from ledger.models import Account, Book, DayChange
+from ledger.models import Account, DayChange
+from shop.models import Book
 from tests import world
 
 NOWHERE = "redis://127.0.0.1:1/0"  # a port at which nobody answers

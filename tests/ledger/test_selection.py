@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
 from ledger import closing, selection, services
-from ledger.models import Account, Job, LedgerEntry
+from ledger.models import Account, LedgerEntry
 from ledger.selection import Selection, Totals
+from shop.models import Job
 from tests import world
 from tests.ledger.pages import LIST
 

@@ -12,8 +12,9 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from ledger import closing, daybook, services, shortfall
-from ledger.models import Account, AccountTransfer, Job, LedgerEntry
-from ledger.questions import Unanswered
+from ledger.models import Account, AccountTransfer, LedgerEntry
+from shop.models import Job
+from shop.questions import Unanswered
 from tests import world
 from tests.ledger.pages import page_of
 
@@ -232,8 +233,8 @@ def test_the_check_page_of_an_import_warns_before_anything_is_posted(
 ):
     file = SimpleUploadedFile("a.csv", b"date,account,category,amount\n2024-01-12,Kumar's bag,Expense,301\n")
     with django_capture_on_commit_callbacks(execute=True):
-        ravi.post(reverse("ledger:new_import", args=[people.main.slug, "entries"]), {"file": file})
-    page = ravi.get(reverse("ledger:import", args=[people.main.slug, Job.objects.get().pk])).content.decode()
+        ravi.post(reverse("shop:new_import", args=[people.main.slug, "entries"]), {"file": file})
+    page = ravi.get(reverse("shop:import", args=[people.main.slug, Job.objects.get().pk])).content.decode()
     assert "Line 2: with the rows through 12-01-2024, Kumar&#x27;s bag would stand at −1.00 on 12-01-2024" in page
     assert not LedgerEntry.objects.filter(category__name="Expense").exists()
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from django.db import IntegrityError, transaction
 
-from ledger import journals, masters, services, vouchers
+from ledger import book_setup, journals, services, vouchers
 from ledger.models import Account, LedgerEntry, VoucherNumber
 from tests import world
 
@@ -150,7 +150,7 @@ def test_a_category_that_turns_round_gives_up_all_its_numbers(book):
     leave(book)
     income = world.category(book, "Income")
     income.direction = "spent"
-    masters.save_category(income)
+    book_setup.save_category(income)
     kinds = [row[0] + row[3] if len(row) > 3 else row[0] for row in told(leave(book))]
     assert kinds == ["Payment"] * 3 + ["Receiptcancelled"] * 3
 

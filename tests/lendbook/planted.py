@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from expenses import posting as statements
 from expenses import services as expenses
+from expenses.books import posting as statements
 from expenses.models import Transaction
 from ledger import daybook, services
 from ledger.models import Account, LedgerEntry
@@ -106,7 +106,7 @@ def everything():
     tables = {
         model._meta.label: list(model._base_manager.order_by("pk").values_list())
         for model in apps.get_models()
-        if model._meta.label not in ("ledger.Heartbeat", "ledger.Fault")
+        if model._meta.label not in ("shop.Heartbeat", "shop.Fault")
     }
     files = {
         str(path): path.read_bytes()

@@ -19,11 +19,12 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import jobs
 from ledger import services as ledger
-from ledger.models import Job, LedgerEntry, Role
+from ledger.models import LedgerEntry
 from lendbook.backups import contents, keep, make, tasks
 from lendbook.backups.archive import Archive, Writing
+from shop import jobs
+from shop.models import Job, Role
 from tests import world
 from tests.restoring import books_in, refused, restored, told
 from trackers import services, store

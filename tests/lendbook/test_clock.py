@@ -15,13 +15,14 @@ from django_q import cluster
 from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
 
-from ledger import clock, jobs, tries
-from ledger.models import DaySeen, Job, Tries
+from ledger.models import DaySeen
 from ledger.tasks import sweep
-from ledger.tokens import staff_tokens
 from lendbook import audit, minding, queue, schedules, second_factor, setup
 from lendbook.backups import keep, make, tasks
 from lendbook.models import AuditRow, AuditSeal, SecondFactor
+from shop import clock, jobs, rate_limits
+from shop.models import Job, Tries
+from shop.tokens import staff_tokens
 from tests import world
 from tests.trackers.portal.cast import customers
 from trackers import disputes
@@ -191,12 +192,12 @@ def test_archives_from_the_future_stay_and_take_no_others_place():
 @pytest.mark.parametrize("ahead", AHEAD, ids=str)
 def test_a_count_of_tries_waits_no_longer_than_it_may(now, ahead):
     now.shift(ahead)
-    assert [tries.take("look", "a", 2, 900) for _ in range(3)] == [True, True, False]
+    assert [rate_limits.take("look", "a", 2, 900) for _ in range(3)] == [True, True, False]
     now.shift(-ahead)
-    assert not tries.take("look", "a", 2, 900)  # counted all the same
+    assert not rate_limits.take("look", "a", 2, 900)  # counted all the same
     assert Tries.objects.get().until <= timezone.now() + timedelta(seconds=900) + clock.TOLERANCE
     now.shift(timedelta(seconds=901) + clock.TOLERANCE)
-    assert tries.take("look", "a", 2, 900)
+    assert rate_limits.take("look", "a", 2, 900)
 
 
 @pytest.mark.parametrize("ahead", AHEAD, ids=str)

@@ -7,21 +7,24 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from expenses import posting
 from expenses import services as expenses
+from expenses.books import posting
 from expenses.models import Transaction
-from ledger import closing, faults, services
-from ledger.imports.entries import EntryImporter
-from ledger.models import Fault, Job, LedgerEntry
+from ledger import closing, services
+from ledger.entry_import.importer import EntryImporter
+from ledger.models import LedgerEntry
 from lendbook import verifying
+from shop import faults
+from shop.models import Fault, Job
 from tests import world
 from tests.lendbook.planted import both, run, sql
 from tests.trackers.test_adopt import typed_over
-from trackers import adopt, collection, store
+from trackers import adopt, store
 from trackers import services as trackers
-from trackers.collection import Typed
+from trackers.collect import collection
+from trackers.collect.collection import Typed
+from trackers.importing.payments import PaymentImporter
 from trackers.models import Approval, CollectionSave, Tracker
-from trackers.payments import PaymentImporter
 from trackers.workbook.read import read
 
 pytestmark = pytest.mark.django_db

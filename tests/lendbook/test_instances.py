@@ -163,7 +163,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def test_every_setting_of_the_environment_is_explained():
-    code = "".join((ROOT / name).read_text() for name in ("lendbook/settings.py", "expenses/llm.py"))
+    code = "".join((ROOT / name).read_text() for name in ("lendbook/settings.py", "expenses/tagging/llm.py"))
     asked = set(re.findall(r'(?:env(?:\.\w+)?|environ\.get|getenv)\(\s*"([A-Z_]+)"', code))
     explained = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert asked - {"LENDBOOK_ENV_FILE"} == explained

@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
-from ledger.models import Tries
 from lendbook import audit, devices, login, second_factor
+from shop.models import Tries
 from tests import world
 
 pytestmark = pytest.mark.django_db

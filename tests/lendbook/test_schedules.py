@@ -8,9 +8,9 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
-from ledger.models import Heartbeat
 from ledger.tasks import sweep
 from lendbook import schedules
+from shop.models import Heartbeat
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,9 @@ from django.db import connections
 from django.test import Client
 
 from ledger import daybook
-from ledger.models import Account, Book, BookMember
+from ledger.models import Account
 from lendbook import setup
+from shop.models import Book, BookMember
 from tests import world
 
 

@@ -12,9 +12,9 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from ledger import tries
-from ledger.models import Tries
-from lendbook import genuine, login
+from lendbook import login, receipt_proof
+from shop import rate_limits
+from shop.models import Tries
 from tests import world
 from tests.torture import count
 from trackers.portal.views import papers
@@ -24,7 +24,7 @@ TOLD = {b"do not go together": "looked at", b"Wait a quarter": "must wait"}
 
 
 def key(kind, *parts):
-    return tries._key(kind, parts)
+    return rate_limits._key(kind, parts)
 
 
 def in_processes(work):
@@ -76,7 +76,7 @@ def test_looks_and_papers_are_counted_alike(rf):
     user = world.person("murugan")
 
     def looks():
-        return [str(genuine._may_look(request)) for _ in range(20)]
+        return [str(receipt_proof._may_look(request)) for _ in range(20)]
 
     def made():
         return [str(papers.may_have_another(user)) for _ in range(10)]
@@ -84,7 +84,7 @@ def test_looks_and_papers_are_counted_alike(rf):
     def asks():
         return [str(login.may_ask(request)) for _ in range(8)]
 
-    assert in_processes(looks)["True"] == genuine.LOOKS
+    assert in_processes(looks)["True"] == receipt_proof.LOOKS
     assert in_processes(made)["True"] == papers.PAPERS
     assert in_processes(asks)["True"] == login.ASKS_PER_ADDRESS
 
@@ -92,14 +92,14 @@ def test_looks_and_papers_are_counted_alike(rf):
 @pytest.mark.django_db
 def test_they_are_counted_anew_after_their_time_and_swept():
     with time_machine.travel(timezone.now(), tick=False) as clock:
-        assert [tries.take("look", "a", 2, 60) for _ in range(3)] == [True, True, False]
+        assert [rate_limits.take("look", "a", 2, 60) for _ in range(3)] == [True, True, False]
         clock.shift(timedelta(seconds=59))
-        assert not tries.take("look", "a", 2, 60)  # a refused try does not lengthen the wait
-        assert tries.take("look", "b", 2, 60)
+        assert not rate_limits.take("look", "a", 2, 60)  # a refused try does not lengthen the wait
+        assert rate_limits.take("look", "b", 2, 60)
         clock.shift(timedelta(seconds=2))
-        assert [tries.take("look", "a", 2, 60) for _ in range(3)] == [True, True, False]
+        assert [rate_limits.take("look", "a", 2, 60) for _ in range(3)] == [True, True, False]
         clock.shift(timedelta(seconds=59))
-        tries.sweep()
+        rate_limits.sweep()
         assert Tries.objects.count() == 1
         assert not any(row.key.partition(":")[2] == "a" for row in Tries.objects.all())
 

@@ -8,8 +8,9 @@ import pytest
 
 from expenses.models import RejectedRow, Split, Transaction
 from ledger import daybook, services
-from ledger.models import AccountDay, AccountMonth, DayChange, Fault, LedgerEntry
+from ledger.models import AccountDay, AccountMonth, DayChange, LedgerEntry
 from lendbook import schedules, tasks, verifying
+from shop.models import Fault
 from tests import world
 from tests.lendbook.planted import both, everything, rewrite, run, sql
 from tests.trackers.test_adopt import typed_over
@@ -377,7 +378,7 @@ def test_a_check_that_fails_is_told_exits_2_and_mends_nothing(books, monkeypatch
         raise OSError("the disk does not answer")
         yield
 
-    monkeypatch.setattr("ledger.checks.faults", broken)
+    monkeypatch.setattr("ledger.soundness.faults", broken)
     code, said = run("verify")
     assert code == 1  # the fault stands, as nobody could look
     assert "the disk does not answer" in said

@@ -10,16 +10,17 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from expenses import posting
 from expenses import services as expenses
+from expenses.books import posting
 from expenses.models import Statement, Transaction
 from ledger import closing
-from ledger.models import Book
 from lendbook import verifying
+from shop.models import Book
 from tests import torture, world
-from trackers import collection, store
 from trackers import services as trackers
-from trackers.collection import Typed
+from trackers import store
+from trackers.collect import collection
+from trackers.collect.collection import Typed
 from trackers.models import CollectionSave, Tracker
 
 pytestmark = pytest.mark.django_db

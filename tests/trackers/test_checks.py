@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from ledger.models import LedgerEntry
 from tests.trackers.test_adopt import ledger_total, typed_over
 from tests.trackers.workbooks import SHEET, as_excel_saves, with_parts
-from trackers import checks, posting, services, store
+from trackers import posting, services, soundness, store
 from trackers.models import Tracker
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ def johns(johns):
 
 
 def kinds(book=None, **options):
-    return [finding.kind for finding in checks.findings(book, **options)]
+    return [finding.kind for finding in soundness.findings(book, **options)]
 
 
 def test_sound_trackers_have_no_findings_and_a_repair_touches_nothing(johns):

@@ -6,11 +6,13 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 
-from ledger import access, daybook
+from ledger import daybook
 from ledger.models import LedgerEntry
+from shop import access
 from tests import world
-from trackers import collection, posting, services, store
-from trackers.collection import Typed
+from trackers import posting, services, store
+from trackers.collect import collection
+from trackers.collect.collection import Typed
 from trackers.models import Approval, CollectionSave, Draft, Tracker
 
 pytestmark = pytest.mark.django_db

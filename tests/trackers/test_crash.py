@@ -15,7 +15,8 @@ from ledger import daybook
 from ledger.models import LedgerEntry
 from tests import world
 from tests.crash import power_cut, run_killed_at
-from trackers import checks, collection, posting, services, store
+from trackers import posting, services, soundness, store
+from trackers.collect import collection
 from trackers.models import Tracker
 from trackers.workbook.read import read
 
@@ -39,7 +40,7 @@ def paid_days(tracker):
 
 
 def posted_days(tracker):
-    return {day: amount for (day, column), amount in checks.posted_of(tracker).amounts.items() if column == "paid"}
+    return {day: amount for (day, column), amount in soundness.posted_of(tracker).amounts.items() if column == "paid"}
 
 
 def assert_whole(tracker, day, acknowledged):
@@ -49,7 +50,7 @@ def assert_whole(tracker, day, acknowledged):
     paid, posted = paid_days(tracker), posted_days(tracker)
     assert paid == posted
     assert (day in paid) >= acknowledged
-    assert checks.findings(tracker.book) == []
+    assert soundness.findings(tracker.book) == []
     assert not list(store.folder().glob(".*.waiting"))
 
 
@@ -95,7 +96,7 @@ def test_killed_at_every_step_of_opening(tracker):
         count = Tracker.objects.count()
         assert count - known in ((1,) if outcome.acknowledged else (0, 1))
         known = count
-        assert checks.findings(tracker.book) == []
+        assert soundness.findings(tracker.book) == []
         if not outcome.killed:
             break
         step += 1

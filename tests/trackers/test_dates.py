@@ -7,11 +7,11 @@ import pytest
 
 from ledger import closing, daybook
 from ledger.models import LedgerEntry
-from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
+from shop.xlsx.formats import DAYS_FROM_1900_TO_1904
 from tests.lendbook.planted import both, run
 from tests.trackers.test_adopt import typed_over
 from tests.trackers.workbooks import cell_of, needs_libreoffice, parts, recalculated, with_parts, with_sheet
-from trackers import adopt, checks, posting, services, store
+from trackers import adopt, posting, services, soundness, store
 from trackers.models import Tracker
 from trackers.workbook.read import read
 
@@ -75,8 +75,8 @@ def test_a_change_of_terms_moves_dates_to_what_was_typed_and_nothing_by_four_yea
     tracker = services.edit_terms(johns, start_date=start)
     assert shown_date(tracker, "B10") == start
     assert shown_date(tracker, "B14") == start + timedelta(days=1)
-    assert checks.findings(tracker.book) == []
-    assert checks.findings(tracker.book, repair=True) == []
+    assert soundness.findings(tracker.book) == []
+    assert soundness.findings(tracker.book, repair=True) == []
     assert Tracker.objects.get().start_date == start
     assert {entry.date for entry in posting.parts_of(johns, 2).values()} == {start + timedelta(days=2)}
 
@@ -87,7 +87,7 @@ def test_a_workbook_of_1904_is_built_anew_in_the_usual_way(johns):
     data = store.path_of(johns).read_bytes()
     assert not read(data).uses_1904_dates
     assert read(data).terms.start_date == START
-    assert checks.findings(johns.book) == []
+    assert soundness.findings(johns.book) == []
 
 
 def test_an_edited_copy_of_1904_is_adopted_with_right_dates(johns):
@@ -105,7 +105,7 @@ def test_the_option_switched_over_unchanged_numbers_is_refused_with_its_cell_and
     compared = adopt.compare_outside(johns)
     assert [one.cell for one in compared.comparison.refused] == ["B10"]
     assert "1904 date system" in compared.comparison.refused[0].reason
-    for command in {fault.mend for fault in checks.findings(johns.book)}:
+    for command in {fault.mend for fault in soundness.findings(johns.book)}:
         assert run(*command.split())[0] == 0
     assert run("verify")[0] == 0
     assert Tracker.objects.get().start_date == START
@@ -120,11 +120,11 @@ def test_a_start_that_was_once_written_four_years_off_comes_back_by_what_verify_
     both("trackers_tracker", {"sha256": store.sha256_of(content)}, johns.pk)
     if row_followed:
         both("trackers_tracker", {"start_date": START + FOUR_YEARS}, johns.pk)
-    assert {finding.kind for finding in checks.findings(johns.book)} >= {"cells differ", "date differs"}
+    assert {finding.kind for finding in soundness.findings(johns.book)} >= {"cells differ", "date differs"}
     assert run("check_trackers", "--repair")[0] == 1
     assert {entry.date for entry in posting.parts_of(johns, 2).values()} == {START + timedelta(days=2)}
     for _ in range(3):
-        for command in dict.fromkeys(finding.mend for finding in checks.findings(johns.book)):
+        for command in dict.fromkeys(finding.mend for finding in soundness.findings(johns.book)):
             run(*command.split())
     assert run("verify")[0] == 0
     assert Tracker.objects.get().start_date == START
@@ -148,24 +148,24 @@ def test_an_entry_on_another_date_than_its_day_is_found_and_brought_back_with_it
     entry = posting.parts_of(johns, 1)[2]
     both("ledger_ledgerentry", {"date": date(2024, 10, 30)}, entry.pk)
     daybook.rebuild(johns.book_id)
-    (finding,) = [one for one in checks.findings(johns.book) if one.kind == "date differs"]
+    (finding,) = [one for one in soundness.findings(johns.book) if one.kind == "date differs"]
     assert "day 1 is 17-10-2024, an entry of it is dated 30-10-2024" in finding.message
     code, said = run("verify")
     assert (code, "date differs" in said) == (1, True)
     assert run(*finding.mend.split())[0] == 0
     assert [part.date for part in posting.parts_of(johns, 1).values()] == [date(2024, 10, 17)] * 2
     assert {part: entry.amount for part, entry in posting.parts_of(johns, 1).items()} == {1: 300, 2: 200}
-    assert checks.findings(johns.book) == []
+    assert soundness.findings(johns.book) == []
     assert run("verify")[0] == 0
 
 
 def test_a_start_date_moved_past_the_services_is_found_by_the_entries_dates(johns):
     both("trackers_tracker", {"start_date": MOVED}, johns.pk)
     sheet = cell_of(store.path_of(johns).read_bytes(), "B10")
-    kinds = {finding.kind for finding in checks.findings(johns.book)}
+    kinds = {finding.kind for finding in soundness.findings(johns.book)}
     assert b"45581" in sheet
     assert kinds == {"terms differ"}
-    assert checks.findings(johns.book, repair=True) == []
+    assert soundness.findings(johns.book, repair=True) == []
     assert Tracker.objects.get().start_date == START
 
 
@@ -174,9 +174,9 @@ def test_an_adjustment_counts_by_the_day_that_it_adjusts(johns):
     services.record_payment(johns, 3, paid=Decimal(250), adjust=True)
     entry = LedgerEntry.objects.get(amount=250)
     assert (entry.date, entry.adjusts_date) == (date(2024, 10, 21), date(2024, 10, 19))
-    assert checks.findings(johns.book) == []
+    assert soundness.findings(johns.book) == []
     tracker = services.edit_terms(johns, start_date=MOVED, adjust=True)
-    assert [finding.message for finding in checks.findings(tracker.book)] == []
+    assert [finding.message for finding in soundness.findings(tracker.book)] == []
 
 
 def test_a_disbursement_on_another_day_than_the_start_is_found_and_mended(book):
@@ -187,7 +187,7 @@ def test_a_disbursement_on_another_day_than_the_start_is_found_and_mended(book):
     entry = LedgerEntry.objects.get(source_ref=f"{tracker.pk}:disbursed")
     both("ledger_ledgerentry", {"date": MOVED}, entry.pk)
     daybook.rebuild(book.pk)
-    (finding,) = checks.findings(book)
+    (finding,) = soundness.findings(book)
     assert (finding.kind, "its disbursement is dated 18-10-2024" in finding.message) == ("date differs", True)
     assert run(*finding.mend.split())[0] == 0
     assert LedgerEntry.objects.get(pk=entry.pk).date == START

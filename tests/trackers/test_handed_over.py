@@ -11,13 +11,14 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from ledger import closing
-from ledger.imports import wizard
-from ledger.models import Book, LedgerEntry
+from ledger.models import LedgerEntry
+from shop.imports import wizard
+from shop.models import Book
 from tests import world
 from tests.trackers import pages
 from tests.trackers.workbooks import original
 from trackers import adopt, handed_over, posting, services
-from trackers.loans import LoanImporter
+from trackers.importing.loans import LoanImporter
 from trackers.models import Tracker
 
 pytestmark = pytest.mark.django_db

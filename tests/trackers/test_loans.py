@@ -10,13 +10,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from ledger import daybook, jobs
+from ledger import daybook
 from ledger import services as ledger
-from ledger.imports import wizard
-from ledger.models import Job, LedgerEntry
+from ledger.models import LedgerEntry
+from shop import jobs
+from shop.imports import wizard
+from shop.models import Job
 from tests import world
-from trackers import checks, services
-from trackers.loans import LoanImporter
+from trackers import services, soundness
+from trackers.importing.loans import LoanImporter
 from trackers.models import Customer, Tracker
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +52,7 @@ def test_what_was_paid_before_the_book_began_is_brought_forward_and_not_posted(b
         date(2024, 9, 30), 12500, "Other", "Brought forward",
     )  # fmt: skip
     assert not LedgerEntry.objects.exists()
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
 
 
 def test_a_younger_loan_posts_what_was_paid_and_says_so(book, tmp_path):
@@ -132,7 +134,7 @@ def test_an_import_is_undone_but_for_what_was_touched_since(book, tmp_path, djan
     assert "1 loan emptied and closed, 1 left" in job.result["undone"]
     murugan.refresh_from_db()
     assert (murugan.is_active, murugan.total_paid) == (False, 0)
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
     importer = LoanImporter(book)
     importer.begin()
     assert len(importer.there) == 1
@@ -183,7 +185,7 @@ def test_two_of_face_given_and_cut_give_the_third(book, tmp_path, columns, cells
     assert (tracker.investment, tracker.disbursed_amount) == (Decimal(face), Decimal(given))
     assert (tracker.total_paid, tracker.profit) == (2500, 2500 - Decimal(given))
     assert services.contents_of(tracker).summary()["profit"] == tracker.profit
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
     document, _ = run(book, text, tmp_path)
     assert (document["imported"], document["duplicate"], document["warnings"]) == (0, 1, [])
 
@@ -290,14 +292,14 @@ def test_the_wizard_names_them_and_takes_face_and_given_too(book, client):
     asha = world.person("asha")
     ledger.set_member(book, asha, "owner")
     client.force_login(asha)
-    address = reverse("ledger:new_import", args=[book.slug, "loans"])
+    address = reverse("shop:new_import", args=[book.slug, "loans"])
     grid = SimpleUploadedFile("grid.csv", f"Name,{DAYS}\nKala,100\n".encode())
     assert "This is a month grid" in client.post(address, {"file": grid}).content.decode()
     rows = b"customer,given on,per day,period,investment,cut %\nKala,01-08-2024,100,100,10000,12\n"
     client.post(address, {"file": SimpleUploadedFile("loans.csv", rows)})
     job = Job.objects.get()
     jobs.run(job.pk)
-    client.post(reverse("ledger:confirm_import", args=[book.slug, job.pk]))
+    client.post(reverse("shop:confirm_import", args=[book.slug, job.pk]))
     jobs.run(job.pk)
     assert Tracker.objects.get().disbursed_amount == 8800
 

@@ -13,16 +13,17 @@ from django.urls import reverse
 from django.utils import translation
 from openpyxl import load_workbook
 
-from expenses import posting as expenses_posting
+from expenses.books import posting as expenses_posting
 from ledger import services as ledger
 from ledger.admin.forms import EntryForm
-from ledger.models import Account, Job, LedgerEntry, PaymentMode, PaymentModeAccount
+from ledger.models import Account, LedgerEntry, PaymentMode, PaymentModeAccount
 from ledger.payment_modes import NAMES, PAYMENT_MODES
+from shop.models import Job
 from tests import world
 from tests.trackers import pages
 from tests.trackers.workbooks import original
 from trackers import adopt, posting, services, store
-from trackers.collection import Typed, approve, record_payments
+from trackers.collect.collection import Typed, approve, record_payments
 from trackers.forms import DayForm
 from trackers.models import Approval, Draft, Tracker
 from trackers.portal.words import mode_word
@@ -268,12 +269,12 @@ def test_a_file_of_payments_reads_modes_and_says_where_they_went(cast, client, d
         f"{tracker.pk},1,500,{mode}" for tracker, mode in zip(cast.trackers, ("GPay", "neft", "", "Card"), strict=True)
     ]
     upload = SimpleUploadedFile("p.csv", "\n".join(["tracker,day,amount,mode", *lines]).encode())
-    client.post(reverse("ledger:new_import", args=[cast.main.slug, "payments"]), {"file": upload})
+    client.post(reverse("shop:new_import", args=[cast.main.slug, "payments"]), {"file": upload})
     job = Job.objects.get()
     with django_capture_on_commit_callbacks(execute=True):
-        client.post(reverse("ledger:confirm_import", args=[cast.main.slug, job.pk]))
+        client.post(reverse("shop:confirm_import", args=[cast.main.slug, job.pk]))
     job.refresh_from_db()
     assert job.state == Job.State.DONE
     assert job.result["said"] == "Posted: 1,500.00 into Bank, 500.00 into Cash."
-    page = client.get(reverse("ledger:import", args=[cast.main.slug, job.pk])).content.decode()
+    page = client.get(reverse("shop:import", args=[cast.main.slug, job.pk])).content.decode()
     assert "1,500.00 into Bank" in page

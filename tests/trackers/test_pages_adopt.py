@@ -9,12 +9,14 @@ from decimal import Decimal
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from ledger.imports import wizard
-from ledger.models import Job, LedgerEntry
+from ledger.models import LedgerEntry
+from shop.imports import wizard
+from shop.models import Job
 from tests.trackers.pages import shop
 from tests.trackers.test_adopt import FILLED, ledger_total, typed_over, with_formula
 from tests.trackers.workbooks import original
-from trackers import adopt, bring_over, checks, services, store
+from trackers import adopt, services, soundness, store
+from trackers.importing import workbooks
 from trackers.models import Draft, Tracker
 from trackers.workbook.build import build_workbook, shipped_template
 from trackers.workbook.contents import new_contents
@@ -108,7 +110,7 @@ def test_file_changed_outside_is_taken_up_and_the_drafts_are_offered(client, cas
     assert "450.00" in answer.content.decode()
     tracker = Tracker.objects.get(pk=cast.johns.pk)
     assert (tracker.total_paid, ledger_total(tracker)) == (1400, 1400)
-    assert checks.findings(cast.main) == []
+    assert soundness.findings(cast.main) == []
 
 
 def test_agents_and_strangers_do_not_upload(client, cast):
@@ -144,7 +146,7 @@ def test_zip_of_workbooks_is_shown_mended_and_brought_over(client, cast):
     assert 'value="murugan"' in page
     assert 'value="selvi"' in page
     assert "notes.xlsx" in page
-    job = Job.objects.get(kind=bring_over.KIND)
+    job = Job.objects.get(kind=workbooks.KIND)
     assert [line["fault"] != "" for line in job.result["files"]] == [False, False, True]
     where = f"/books/{cast.main.slug}/trackers/bring-over/{job.pk}/"
     choices = {"take_0": "on", "login_0": "murugan", "name_0": "Murugan K", "take_1": "on", "login_1": "no way!"}
@@ -153,7 +155,7 @@ def test_zip_of_workbooks_is_shown_mended_and_brought_over(client, cast):
     tracker = Tracker.objects.get(customer__user__username="murugan")
     assert (tracker.customer.name, tracker.total_paid, ledger_total(tracker)) == ("Murugan K", 1000, 1000)
     assert not wizard.upload_path(job).exists()
-    job = Job.objects.get(kind=bring_over.KIND)
+    job = Job.objects.get(kind=workbooks.KIND)
     assert (job.result["imported"], job.result["rejected"]) == (1, 1)
 
 
@@ -161,7 +163,7 @@ def test_the_same_zip_twice_opens_nothing_twice(client, cast):
     content = zipped({"tracker_murugan_20241016_101010.xlsx": original("50K", filled=FILLED)})
     for _ in range(2):
         bring(client, cast, content)
-        job = Job.objects.filter(kind=bring_over.KIND).first()
+        job = Job.objects.filter(kind=workbooks.KIND).first()
         choices = {"take_0": "on", "login_0": "murugan", "name_0": "Murugan K"}
         client.post(f"/books/{cast.main.slug}/trackers/bring-over/{job.pk}/", choices)
     assert Tracker.objects.filter(customer__user__username="murugan").count() == 1

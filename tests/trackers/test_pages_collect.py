@@ -8,7 +8,8 @@ import pytest
 from django.urls import reverse
 
 from ledger import closing, daybook
-from ledger.models import Book, LedgerEntry
+from ledger.models import LedgerEntry
+from shop.models import Book
 from tests.trackers import pages
 from tests.trackers.pages import DAY
 from trackers import posting, services, store, tasks

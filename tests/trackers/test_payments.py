@@ -8,10 +8,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from ledger import closing, daybook
-from ledger.imports import importing
-from ledger.models import Job
+from shop.imports import importing
+from shop.models import Job
 from tests.trackers import pages
-from trackers import payments, services
+from trackers import services
+from trackers.importing import payments
 from trackers.models import Tracker
 
 pytestmark = pytest.mark.django_db
@@ -128,15 +129,15 @@ def test_the_wizard_takes_the_offline_sheet_back_and_undoes_it(
     text = b"".join(client.get(sheet, {"date": str(pages.DAY)})).decode("utf-8-sig")
     filled = text.replace("500.00,0.00,,,", "500.00,0.00,500,UPI,", 1)
     upload = SimpleUploadedFile("sheet.csv", filled.encode())
-    client.post(reverse("ledger:new_import", args=[slug, "payments"]), {"file": upload})
+    client.post(reverse("shop:new_import", args=[slug, "payments"]), {"file": upload})
     job = Job.objects.get()
     assert (job.state, job.result["held"]) == (Job.State.ASKS, 1)
     with django_capture_on_commit_callbacks(execute=True):
-        client.post(reverse("ledger:confirm_import", args=[slug, job.pk]))
+        client.post(reverse("shop:confirm_import", args=[slug, job.pk]))
     job.refresh_from_db()
     assert (job.state, paid()[0]) == (Job.State.DONE, "500.00")
     with django_capture_on_commit_callbacks(execute=True):
-        client.post(reverse("ledger:undo_import", args=[slug, job.pk]))
+        client.post(reverse("shop:undo_import", args=[slug, job.pk]))
     job.refresh_from_db()
     assert (job.state, paid()[0]) == (Job.State.UNDONE, "0.00")
     assert services.contents_of(tracker).days == {}

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from ledger import faults
+from shop import faults
 from tests import world
 from tests.ledger.test_report_views import exact, rows
 from tests.trackers.portal.cast import customer_of
@@ -27,7 +27,7 @@ from tests.trackers.workbooks import (
     values_of,
     with_parts,
 )
-from trackers import adopt, checks, portfolio, services, store
+from trackers import adopt, portfolio, services, soundness, store
 from trackers.models import Tracker
 from trackers.workbook.build import build_workbook
 from trackers.workbook.contents import edited, new_contents
@@ -186,7 +186,7 @@ def test_summary_portfolio_row_and_view_say_the_same_profit():
         "profit": exact("1200.00"),
         "pocket_money": exact("0.00"),
     }
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
 
 
 @pytest.mark.django_db
@@ -232,12 +232,12 @@ def test_a_workbook_of_before_reads_right_is_sound_and_is_brought_on_with_its_ne
     tracker = opened(book, days=99)
     before = as_written_before(tracker)
     assert formula_and_value(before, "F10")[1] == "-100"
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
     assert (shown(tracker)["profit"], services.contents_of(tracker).summary()["profit"]) == ("1100.00", 1100)
     assert store.read(tracker) == before
     tracker = services.record_payment(tracker, 100, paid=Decimal(100)).tracker
     assert formula_and_value(store.read(tracker), "F10")[1] == "1200"
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
 
 
 @pytest.mark.django_db
@@ -269,7 +269,7 @@ def test_libreoffice_finds_a_workbook_of_before_sound():
     book = world.book()
     as_written_before(opened(book))
     search = faults.Search(deep=True)
-    assert [one.text for one in checks.faults([book], search)] == []
+    assert [one.text for one in soundness.faults([book], search)] == []
     assert search.unchecked == []
 
 
@@ -278,10 +278,10 @@ def test_an_amount_that_the_workbook_keeps_beside_another_in_the_row_is_told_and
     book = world.book()
     tracker = opened(book)
     Tracker.objects.filter(pk=tracker.pk).update(disbursed_amount=Decimal(9000))
-    found = checks.findings(book)
+    found = soundness.findings(book)
     assert [one.message for one in found] == ["disbursed amount is 9000.00, the workbook says 8800.00."]
-    checks.findings(book, repair=True)
-    assert checks.findings(book) == []
+    soundness.findings(book, repair=True)
+    assert soundness.findings(book) == []
     assert services.contents_of(tracker).disbursed == 9000
 
 
@@ -303,7 +303,7 @@ def test_a_corrected_investment_moves_what_was_handed_over_unless_the_day_book_h
     tracker, _ = adopt.adopt_copy(tracker, read(copy, thorough=True))
     assert (tracker.investment, tracker.disbursed_amount) == (12000, handed_over)
     assert services.contents_of(tracker).handed_over == handed_over
-    assert checks.findings(book) == []
+    assert soundness.findings(book) == []
 
 
 # ------------------------------------------------------------------------------------------------ the borrower's side

@@ -18,8 +18,9 @@ from django.db import transaction
 
 from ledger import closing
 from ledger import services as ledger
-from ledger.models import LedgerEntry, Role
+from ledger.models import LedgerEntry
 from lendbook import verifying
+from shop.models import Role
 from tests import world
 from tests.lendbook.planted import both, run, sql
 from tests.trackers.test_adopt import typed_over

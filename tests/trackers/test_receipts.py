@@ -11,14 +11,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from ledger import closing, guards
-from ledger.faults import Search
+from ledger import closing
 from ledger.models import LedgerEntry
 from lendbook import verifying
+from shop import append_only
+from shop.faults import Search
 from tests import world
 from tests.crash import run_killed_at
 from tests.trackers import pages
-from trackers import checks, collection, receipts, services
+from trackers import receipts, services, soundness
+from trackers.collect import collection
 from trackers.models import Approval, Receipt, ReceiptBook, Tracker, TrackerSettings
 
 TABLE = "trackers_receipt"
@@ -185,7 +187,7 @@ class TestIssuing:
         assert [text for text, _ in receipts.faults(shop.main)] == [
             "Receipt 1 says 500.00 of 17-10-2024, and its ledger entry is gone."
         ]
-        assert checks.findings(shop.main, repair=True) == []
+        assert soundness.findings(shop.main, repair=True) == []
         assert [one.is_cancelled for one in sound(shop.main)] == [False, False]
         with transaction.atomic():
             services.empty(Tracker.objects.get(pk=johns.pk))
@@ -346,7 +348,7 @@ def test_killed_at_every_step_a_payment_has_its_receipt_or_neither_is_there():
         day = step // 2 + 1
         outcome = run_killed_at(step, lambda day=day, step=step: pay(tracker, day, 500 - step % 2))
         assert list(receipts.faults(cast.main)) == []
-        assert checks.findings(cast.main) == []
+        assert soundness.findings(cast.main) == []
         standing = receipts.by_day(tracker).get(day, [])
         assert len(standing) <= 1
         if outcome.acknowledged:
@@ -377,6 +379,6 @@ def test_payments_of_before_get_receipts_in_the_order_they_were_typed():
     found = sound(cast.main)
     assert [(one.issued.tracker_id, one.day) for one in found] == [(johns.pk, 5), (johns.pk, 2), (selvis.pk, 3)]
     assert found[2].date == date(2024, 10, 19)
-    assert not guards.missing(connection, TABLE)
+    assert not append_only.missing(connection, TABLE)
     pay(johns, 30)
     assert len(sound(cast.main)) == 4

@@ -10,12 +10,13 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from ledger import closing, guards
+from ledger import closing
 from ledger import services as ledger
 from ledger.models import LedgerEntry
+from shop import append_only
 from tests.trackers import pages
 from tests.trackers.test_receipts import TABLE, johns, pay, said, shop, sound
-from trackers import checks, receipts, seals, store
+from trackers import receipts, seals, soundness, store
 from trackers.models import Receipt, ReceiptBook
 
 __all__ = ["johns", "shop"]  # fixtures
@@ -24,7 +25,7 @@ __all__ = ["johns", "shop"]  # fixtures
 def unguarded():
     """Somebody with the database's own rights takes the guard down."""
     with connection.schema_editor(atomic=connection.vendor != "sqlite") as editor:
-        guards.take_down(editor, TABLE)
+        append_only.take_down(editor, TABLE)
 
 
 # ------------------------------------------------------------------------------------------------ planted changes
@@ -50,7 +51,7 @@ def written(transactional_db):
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {TABLE}")
     with connection.schema_editor() as editor:
-        guards.put_up(editor, TABLE)
+        append_only.put_up(editor, TABLE)
 
 
 def planted(cast, sql):
@@ -197,7 +198,7 @@ def test_a_broken_chain_and_a_tracker_that_nobody_can_read_are_not_written_on(sh
     kept = path.read_bytes()
     ledger.delete(entry)
     path.write_bytes(b"no workbook")
-    checks.findings(shop.main, repair=True)
+    soundness.findings(shop.main, repair=True)
     assert len(said(shop.main)) == 2
     path.write_bytes(kept)
     ReceiptBook.objects.update(number=7)

@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import closing
-from ledger.imports import importing
 from ledger.models import LedgerEntry
-from ledger.questions import YES_TO_ALL, Unanswered
+from shop.imports import importing
+from shop.questions import YES_TO_ALL, Unanswered
 from tests.trackers import pages
-from trackers import collection, payments, posting, services, slips
-from trackers.collection import Typed
-from trackers.loans import LoanImporter
+from trackers import posting, services, slips
+from trackers.collect import collection
+from trackers.collect.collection import Typed
+from trackers.importing import payments
+from trackers.importing.loans import LoanImporter
 from trackers.models import Approval, CollectionSave, Tracker
 from trackers.schedule import Terms
 

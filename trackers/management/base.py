@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 
 from ledger import daybook
-from ledger.management.base import LedgerCommand, Refused
+from shop.management.base import LendbookCommand, Refused
 from trackers import services
 from trackers.models import Tracker
 from trackers.schedule import TermsError
@@ -20,8 +20,8 @@ _SUMMARY = (
 _STANDING = ("due", "arrears", "advance", "days_past_due", "outstanding")
 
 
-class TrackerCommand(LedgerCommand):
-    """A LedgerCommand whose refusals include a workbook's: a wrong value, a file that cannot be used."""
+class TrackerCommand(LendbookCommand):
+    """A LendbookCommand whose refusals include a workbook's: a wrong value, a file that cannot be used."""
 
     def act(self, **options):
         try:

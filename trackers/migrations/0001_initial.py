@@ -10,7 +10,7 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
-import lendbook.money
+import shop.money_fields
 import trackers.models
 
 
@@ -415,13 +415,13 @@ class Migration(migrations.Migration):
                         max_length=12,
                     ),
                 ),
-                ("investment", lendbook.money.MoneyField()),
+                ("investment", shop.money_fields.MoneyField()),
                 (
                     "disbursed_amount",
-                    lendbook.money.MoneyField(help_text="What was really handed over; by default the investment."),
+                    shop.money_fields.MoneyField(help_text="What was really handed over; by default the investment."),
                 ),
                 ("scheme_period", models.PositiveIntegerField(help_text="Days that carry an instalment.")),
-                ("per_day_payment", lendbook.money.MoneyField()),
+                ("per_day_payment", shop.money_fields.MoneyField()),
                 ("strategy", models.CharField(blank=True, max_length=120)),
                 ("enhanced_count", models.PositiveIntegerField(blank=True, null=True)),
                 ("start_date", models.DateField()),
@@ -458,12 +458,12 @@ class Migration(migrations.Migration):
                         max_length=12,
                     ),
                 ),
-                ("waived_amount", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("waived_amount", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
                 ("days_paid", models.PositiveIntegerField(default=0, editable=False)),
-                ("total_paid", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
-                ("balance", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
-                ("expected", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
-                ("pending", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("total_paid", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("balance", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("expected", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("pending", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
                 ("last_paid_on", models.DateField(blank=True, editable=False, null=True)),
                 ("last_day", models.PositiveIntegerField(default=0, editable=False)),
                 (
@@ -529,13 +529,13 @@ class Migration(migrations.Migration):
                         max_length=12,
                     ),
                 ),
-                ("investment", lendbook.money.MoneyField()),
+                ("investment", shop.money_fields.MoneyField()),
                 (
                     "disbursed_amount",
-                    lendbook.money.MoneyField(help_text="What was really handed over; by default the investment."),
+                    shop.money_fields.MoneyField(help_text="What was really handed over; by default the investment."),
                 ),
                 ("scheme_period", models.PositiveIntegerField(help_text="Days that carry an instalment.")),
-                ("per_day_payment", lendbook.money.MoneyField()),
+                ("per_day_payment", shop.money_fields.MoneyField()),
                 ("strategy", models.CharField(blank=True, max_length=120)),
                 ("enhanced_count", models.PositiveIntegerField(blank=True, null=True)),
                 ("start_date", models.DateField()),
@@ -572,12 +572,12 @@ class Migration(migrations.Migration):
                         max_length=12,
                     ),
                 ),
-                ("waived_amount", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("waived_amount", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
                 ("days_paid", models.PositiveIntegerField(default=0, editable=False)),
-                ("total_paid", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
-                ("balance", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
-                ("expected", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
-                ("pending", lendbook.money.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("total_paid", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("balance", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("expected", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
+                ("pending", shop.money_fields.MoneyField(default=Decimal("0.00"), editable=False)),
                 ("last_paid_on", models.DateField(blank=True, editable=False, null=True)),
                 ("last_day", models.PositiveIntegerField(default=0, editable=False)),
                 ("history_id", models.AutoField(primary_key=True, serialize=False)),
@@ -655,7 +655,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
                 ("date", models.DateField()),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 (
                     "mode",
                     models.CharField(
@@ -749,7 +749,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("date", models.DateField()),
-                ("amount", lendbook.money.MoneyField(null=True)),
+                ("amount", shop.money_fields.MoneyField(null=True)),
                 (
                     "mode",
                     models.CharField(
@@ -797,7 +797,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("date", models.DateField()),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 (
                     "mode",
                     models.CharField(

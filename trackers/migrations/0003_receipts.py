@@ -6,7 +6,7 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
-import lendbook.money
+import shop.money_fields
 
 
 def said():
@@ -24,7 +24,7 @@ def said():
             ),
         ),
         ("date", models.DateField()),
-        ("amount", lendbook.money.MoneyField(null=True)),
+        ("amount", shop.money_fields.MoneyField(null=True)),
         ("paid_to", models.CharField(blank=True, max_length=120)),
         ("note", models.CharField(blank=True, max_length=500)),
         ("key", models.UUIDField()),
@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                 ("payment", models.CharField(max_length=120)),
                 ("step", models.PositiveIntegerField()),
                 ("date", models.DateField()),
-                ("amount", lendbook.money.MoneyField()),
+                ("amount", shop.money_fields.MoneyField()),
                 ("made_at", models.DateTimeField()),
                 ("previous", models.CharField(blank=True, max_length=64)),
                 ("seal", models.CharField(max_length=64)),

@@ -6,7 +6,7 @@ from itertools import groupby
 from django.db import migrations
 from django.utils import timezone
 
-from ledger import guards
+from shop import append_only
 from trackers import seals
 
 BATCH = 1000
@@ -52,11 +52,11 @@ def issue(apps, schema_editor):
 
 
 def guard(apps, schema_editor):
-    guards.put_up(schema_editor, "trackers_receipt")
+    append_only.put_up(schema_editor, "trackers_receipt")
 
 
 def unguard(apps, schema_editor):
-    guards.take_down(schema_editor, "trackers_receipt")
+    append_only.take_down(schema_editor, "trackers_receipt")
 
 
 class Migration(migrations.Migration):

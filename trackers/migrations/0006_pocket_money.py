@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import migrations
 
-import lendbook.money
+import shop.money_fields
 
 
 def read_workbooks(apps, schema_editor):
@@ -28,7 +28,7 @@ def read_workbooks(apps, schema_editor):
 
 
 def _column():
-    return lendbook.money.MoneyField(
+    return shop.money_fields.MoneyField(
         default=Decimal("0.00"), editable=False, help_text="Fresh money put in since; ₹1L only."
     )
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 
-from ledger.access import works_in_the_office
+from shop.access import works_in_the_office
 from trackers.models import Customer, Dispute, Receipt, Tracker
 from trackers.portal import logins
 

@@ -15,9 +15,9 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
-from ledger import access
 from ledger import services as ledger
-from ledger.tokens import LinkTokens
+from shop import access
+from shop.tokens import LinkTokens
 from trackers.models import Customer, CustomerLogin
 from trackers.portal.logins import dialled
 

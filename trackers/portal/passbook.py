@@ -13,7 +13,7 @@ from threading import Lock
 from django.utils import timezone
 
 from trackers import charts, receipts, schedule, services, store
-from trackers.collection import REFUSALS
+from trackers.collect.collection import REFUSALS
 from trackers.models import Tracker
 from trackers.portal.corrections import corrections_of
 from trackers.workbook.read import read

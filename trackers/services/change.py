@@ -7,8 +7,8 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from ledger import faults
 from ledger import services as ledger
+from shop import faults
 from trackers import posting, store
 from trackers.models import Tracker
 from trackers.schedule import MAX_DAY

@@ -6,8 +6,8 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 
 from ledger.payment_modes import CASH
-from ledger.questions import YES_TO_ALL, ask
-from lendbook.money import ZERO
+from shop.money import ZERO
+from shop.questions import YES_TO_ALL, ask
 from trackers import posting, slips, store
 from trackers.models import Tracker
 from trackers.schedule import MAX_DAY

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from ledger.models import LedgerEntry
-from lendbook.money import rupees
+from shop.money import rupees
 from trackers import posting, receipts
 from trackers.models import PostingColumn, Tracker, TrackerSettings
 from trackers.workbook.contents import Contents, edited

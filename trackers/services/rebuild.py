@@ -8,8 +8,8 @@ from collections.abc import Container
 
 from django.db import transaction
 
-from ledger import questions
-from lendbook.money import rupees
+from shop import questions
+from shop.money import rupees
 from trackers import store
 from trackers.models import Tracker
 from trackers.services.change import BUILT_ANEW, Change, apply, as_handed_over, current, grown_trail, waiting

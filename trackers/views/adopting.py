@@ -7,14 +7,13 @@ from django.shortcuts import redirect
 from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ledger import access, jobs
-from ledger.exports import attachment
-from ledger.models import Job
-from ledger.pages import book_page, page
-from ledger.resources import CONTENT_TYPES
-from lendbook.money import rupees
+from shop import access, jobs
+from shop.downloads import CONTENT_TYPES, attachment
+from shop.models import Job
+from shop.money import rupees
+from shop.pages import book_page, page
 from trackers import adopt, services, store
-from trackers.collection import REFUSALS, words
+from trackers.collect.collection import REFUSALS, words
 from trackers.views.tracker import the_tracker
 from trackers.workbook.build import blank_workbook, shipped_template, template_faults
 from trackers.workbook.errors import WorkbookError

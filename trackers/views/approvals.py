@@ -5,10 +5,11 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from ledger import access
-from ledger.pages import book_page, page
-from lendbook.money import ZERO
-from trackers import collection, posted
+from shop import access
+from shop.money import ZERO
+from shop.pages import book_page, page
+from trackers import posted
+from trackers.collect import collection
 from trackers.models import Approval
 
 DECIDED_SHOWN = 50

@@ -6,14 +6,14 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from ledger import access, jobs
 from ledger import services as ledger
-from ledger.imports import wizard
-from ledger.models import Job
-from ledger.pages import book_page, page
-from ledger.views.imports import is_busy, run_if_quick, waiting
-from lendbook.money import parse_money
-from trackers import bring_over as over
+from shop import access, jobs
+from shop.imports import wizard
+from shop.models import Job
+from shop.money import parse_money
+from shop.pages import book_page, page
+from shop.views.imports import is_busy, run_if_quick, waiting
+from trackers.importing import workbooks as over
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -3,8 +3,8 @@
 from django.core.exceptions import ValidationError
 from django.views.decorators.http import require_http_methods
 
-from ledger import access
-from ledger.pages import book_page, page
+from shop import access
+from shop.pages import book_page, page
 from trackers.models import Customer
 from trackers.portal import links
 

@@ -6,10 +6,10 @@ from django.shortcuts import redirect
 from django.utils import translation
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ledger import access
-from ledger.pages import book_page, page
+from shop import access
+from shop.pages import book_page, page
 from trackers import disputes as services
-from trackers.collection import words
+from trackers.collect.collection import words
 from trackers.models import Dispute
 
 SETTLED_SHOWN = 50

@@ -6,10 +6,10 @@ from django.shortcuts import redirect
 from django.utils import translation
 from django.views.decorators.http import require_safe
 
-from ledger import access, paper
-from ledger.dates import parse_date
-from ledger.pages import book_page, page
 from ledger.views.day_book import refused
+from shop import access, paper
+from shop.dates import parse_date
+from shop.pages import book_page, page
 from trackers import posting, receipts, sharing
 from trackers.models import CollectionSave, Receipt, Tracker
 from trackers.portal.words import mode_word

@@ -7,12 +7,12 @@ from django.db import transaction
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ledger import access, jobs
 from ledger import services as ledger
 from ledger.admin.forms import CategoryField, LineField
-from ledger.dates import parse_date
 from ledger.models import Category
-from ledger.pages import book_page, page
+from shop import access, jobs
+from shop.dates import parse_date
+from shop.pages import book_page, page
 from trackers import posting, services, tasks
 from trackers.models import WEEKDAYS, Holiday, PostingColumn, Tracker
 
@@ -139,4 +139,4 @@ def apply_skipping(request, book):
     job = tasks.start_skipping(book, user=request.user)
     if not jobs.is_worker_alive():
         jobs.run(job.pk)
-    return redirect("ledger:job", book.slug, job.pk)
+    return redirect("shop:job", book.slug, job.pk)

@@ -8,14 +8,13 @@ from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
-from ledger import access, faults
-from ledger.dates import parse_date
-from ledger.exports import attachment
-from ledger.pages import book_page, page
-from ledger.resources import CONTENT_TYPES
 from ledger.views.day_book import refused
+from shop import access, faults
+from shop.dates import parse_date
+from shop.downloads import CONTENT_TYPES, attachment
+from shop.pages import book_page, page
 from trackers import charts, handed_over, posting, receipts, schedule, services, store
-from trackers.collection import REFUSALS, words
+from trackers.collect.collection import REFUSALS, words
 from trackers.models import Approval, Draft, Tracker
 from trackers.workbook.layouts import LAYOUTS
 

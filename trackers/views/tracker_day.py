@@ -5,18 +5,19 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from ledger import access, faults
 from ledger.daybook import ClosedDay
-from ledger.pages import book_page, page
 from ledger.payment_modes import CASH
-from ledger.questions import Unanswered, accepted_in, shown
-from lendbook.money import rupees
-from trackers import collection, posted, posting, receipts, services, store
-from trackers.collection import REFUSALS, words
+from shop import access, faults
+from shop.money import rupees
+from shop.pages import book_page, page
+from shop.questions import Unanswered, accepted_in, shown
+from trackers import posted, posting, receipts, services, store
+from trackers.collect import collection
+from trackers.collect.collection import REFUSALS, words
+from trackers.collect.sheet import Filters
 from trackers.forms import DayForm
 from trackers.models import Draft, Tracker
 from trackers.schedule import MAX_DAY
-from trackers.sheet import Filters
 from trackers.views.tracker import readable, the_tracker
 from trackers.workbook.layouts import LAYOUTS
 

@@ -7,12 +7,12 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ledger import access
 from ledger.daybook import ClosedDay
-from ledger.pages import book_page, page
-from lendbook.money import ZERO, rupees
+from shop import access
+from shop.money import ZERO, rupees
+from shop.pages import book_page, page
 from trackers import handed_over, posted, posting, services
-from trackers.collection import REFUSALS, words
+from trackers.collect.collection import REFUSALS, words
 from trackers.forms import CloseForm, OpenForm, TermsForm
 from trackers.models import Customer, Tracker
 from trackers.views.tracker import the_tracker

@@ -5,10 +5,11 @@ from urllib.parse import urlencode
 from django.core.paginator import Paginator
 from django.views.decorators.http import require_safe
 
-from ledger import access
-from ledger.models import Role
-from ledger.pages import book_page, page
-from trackers import portfolio, sheet
+from shop import access
+from shop.models import Role
+from shop.pages import book_page, page
+from trackers import portfolio
+from trackers.collect import sheet
 from trackers.models import Tracker
 
 PER_PAGE = 100

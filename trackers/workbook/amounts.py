@@ -8,7 +8,7 @@ import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
+from shop.xlsx.formats import DAYS_FROM_1900_TO_1904
 
 PAISA = Decimal("0.01")
 _EPOCH = date(1899, 12, 30)

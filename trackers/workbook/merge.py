@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
-from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
+from shop.xlsx.formats import DAYS_FROM_1900_TO_1904
 from trackers.schedule import TermsError
 from trackers.workbook.contents import Contents, Refusal, Value, edited
 from trackers.workbook.layouts import HIDDEN_SHEET

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from lxml import etree
 
-from ledger.xlsx.parts import CONTENT_TYPES, MAIN, RELATION, Parts, has_twins, in_usual_form, is_styles, key_of
+from shop.xlsx.parts import CONTENT_TYPES, MAIN, RELATION, Parts, has_twins, in_usual_form, is_styles, key_of
 from trackers.workbook.errors import UnsafeFile
 
 __all__ = ["MAIN", "RELATION", "SAVE_AS_XLSX", "Package", "parse_xml"]

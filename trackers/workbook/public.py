@@ -7,7 +7,7 @@ import re
 
 from lxml import etree
 
-from ledger.xlsx.parts import CONTENT_TYPES, key_of
+from shop.xlsx.parts import CONTENT_TYPES, key_of
 from trackers.workbook.build import build_workbook
 from trackers.workbook.figures import FIRST_SUMMARY_ROW
 from trackers.workbook.layouts import HIDDEN_SHEET, Layout

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from ledger.xlsx.formats import (
+from shop.xlsx.formats import (
     DATE,
     DAYS_FROM_1900_TO_1904,
     FRACTION,
@@ -209,7 +209,7 @@ def strict_value(
 ) -> Value | None:
     """The value of an input cell, which must be of the kind that belongs there. Raises InputError.
 
-    `tolerated` are the sights (of ledger.xlsx.formats) that a number may offer and still be taken.
+    `tolerated` are the sights (of shop.xlsx.formats) that a number may offer and still be taken.
     """
     stored = value_of(attributes, content, package)
     if isinstance(stored, Error):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 
-from ledger.xlsx.formats import DATE, DAYS_FROM_1900_TO_1904, NUMBER, ROUNDED, shown
+from shop.xlsx.formats import DATE, DAYS_FROM_1900_TO_1904, NUMBER, ROUNDED, shown
 from trackers.workbook.amounts import number_text, to_paise, to_serial
 from trackers.workbook.contents import Contents, Value
 from trackers.workbook.errors import CannotPatch

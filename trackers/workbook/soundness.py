@@ -7,7 +7,7 @@ another program saved is told cell by cell.
 from collections.abc import Iterator
 from decimal import Decimal
 
-from ledger.xlsx.formats import DAYS_FROM_1900_TO_1904
+from shop.xlsx.formats import DAYS_FROM_1900_TO_1904
 from trackers.workbook.amounts import number_text, read_number
 from trackers.workbook.contents import Contents, Refusal
 from trackers.workbook.errors import CannotPatch

@@ -1,12 +1,12 @@
 """Compare statements, their transactions and the ledger."""
 
-from expenses import checks
+from expenses import soundness
 from ledger import daybook
-from ledger.management.base import Fault, LedgerCommand, add_book, find_book
-from ledger.models import Book
+from shop.management.base import Fault, LendbookCommand, add_book, find_book
+from shop.models import Book
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Compare statements with their rows, and posted transactions with the ledger; exit 1 if anything differs."
 
     def add_options(self, parser):
@@ -16,8 +16,8 @@ class Command(LedgerCommand):
     def act(self, **options):
         found, left = [], []
         for book in [find_book(options["book"])] if options["book"] else Book.objects.order_by("slug"):
-            found += checks.repair(book) if options["repair"] else checks.findings(book)
-            left += checks.findings(book) if options["repair"] else []
+            found += soundness.repair(book) if options["repair"] else soundness.findings(book)
+            left += soundness.findings(book) if options["repair"] else []
         daybook.finish_all_pending()
         standing = left if options["repair"] else found
         self.answer(

@@ -3,11 +3,11 @@
 import json
 
 from expenses import services
-from ledger.exports import csv_lines
-from ledger.management.base import LedgerCommand, add_book, find_book, read_range
+from shop.downloads import csv_lines
+from shop.management.base import LendbookCommand, add_book, find_book, read_range
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Print a book's transactions to standard output, as JSON or CSV."
     has_json = False
 

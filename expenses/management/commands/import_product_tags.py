@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from expenses import corrections
-from ledger.management.base import LedgerCommand, Refused, add_book, find_book
+from expenses.tagging import corrections
+from shop.management.base import LendbookCommand, Refused, add_book, find_book
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Import CSV (Product,Tag): every untouched row of each payee follows, as if staff had settled it."
 
     def add_options(self, parser):

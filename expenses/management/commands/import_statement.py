@@ -7,12 +7,12 @@ from expenses.statements import StatementError, UnknownLayout
 from expenses.statements.detect import LAYOUTS
 from expenses.statements.sides import CHOICES
 from ledger import daybook
-from ledger.management.base import LedgerCommand, Refused, WrongUse, add_book, find_account, find_book
+from shop.management.base import LendbookCommand, Refused, WrongUse, add_book, find_account, find_book
 
 MAX_BYTES = 10 * 1024 * 1024
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Import a bank statement: good rows come in, the others are listed with line and reason (then exit 1)."
 
     def add_options(self, parser):

@@ -1,10 +1,10 @@
 """Learn from what staff confirmed."""
 
-from expenses import training
-from ledger.management.base import LedgerCommand, add_book, find_book
+from expenses.tagging import training
+from shop.management.base import LendbookCommand, add_book, find_book
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Train the book's categoriser on the rows that staff confirmed, and place the untouched ones anew."
 
     def add_options(self, parser):

@@ -1,12 +1,13 @@
 """Close a book through a day, with what was counted."""
 
-from ledger import access, closing
-from ledger.dates import parse_date
-from ledger.management.base import LedgerCommand, Refused, add_book, add_user, find_account, find_book, find_user
-from lendbook.money import parse_money, rupees
+from ledger import closing
+from shop import access
+from shop.dates import parse_date
+from shop.management.base import LendbookCommand, Refused, add_book, add_user, find_account, find_book, find_user
+from shop.money import parse_money, rupees
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Close every day up to and including one. Differences are posted on it, so the next day opens as counted."
 
     def add_options(self, parser):

@@ -1,13 +1,13 @@
 """Print a book's day, or every day of a range."""
 
 from ledger import daybook
-from ledger.dates import parse_date
-from ledger.management.base import LedgerCommand, WrongUse, add_book, find_book, read_range
 from ledger.reports import day_shape
-from lendbook.money import rupees
+from shop.dates import parse_date
+from shop.management.base import LendbookCommand, WrongUse, add_book, find_book, read_range
+from shop.money import rupees
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Print the day book of one day or of every day of a range; what is pending is finished first."
 
     def add_options(self, parser):

@@ -3,10 +3,10 @@
 from contextlib import closing
 
 from ledger import journals
-from ledger.management.base import LedgerCommand, add_book, find_book, read_range
+from shop.management.base import LendbookCommand, add_book, find_book, read_range
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = (
         "Print a book's journal for hledger, Beancount or Tally (vouchers; tally-ledgers: the masters they name). "
         "What leaves for Tally gets its voucher number: per year, April to March, and type, without gaps. "

@@ -1,10 +1,12 @@
 """Import entries from a CSV or XLSX file: all rows or none, nothing posted twice."""
 
-from ledger import access, daybook
-from ledger.imports import wizard
-from ledger.imports.entries import EntryImporter
-from ledger.management.base import (
-    LedgerCommand,
+from ledger import daybook
+from ledger.entry_import.importer import EntryImporter
+from ledger.models import Category, Direction
+from shop import access
+from shop.imports import wizard
+from shop.management.base import (
+    LendbookCommand,
     Refused,
     WrongUse,
     add_as_shown,
@@ -15,11 +17,10 @@ from ledger.management.base import (
     find_user,
     mapping_in,
 )
-from ledger.models import Category, Direction
-from ledger.names import Names
+from shop.names import Names
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = (
         "Import entries from a CSV or XLSX file with the columns date, account, category, subcategory, direction, "
         "amount, payment_mode, narration, reference; date, category and amount are required. Two columns Receipt and "

@@ -1,10 +1,11 @@
 """Make rows and their history agree again."""
 
-from ledger import daybook, history
-from ledger.management.base import LedgerCommand, add_book, find_book
+from ledger import daybook
+from shop import history
+from shop.management.base import LendbookCommand, add_book, find_book
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Where a row was changed past Lendbook: put it back as it was last saved, or record that it stands as it is."
 
     def add_options(self, parser):

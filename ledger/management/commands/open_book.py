@@ -1,13 +1,13 @@
 """Open a book, with its accounts and what lies in them."""
 
 from ledger import services
-from ledger.dates import parse_date
-from ledger.management.base import LedgerCommand, Refused
 from ledger.models import Account
-from lendbook.money import parse_money, rupees
+from shop.dates import parse_date
+from shop.management.base import LendbookCommand, Refused
+from shop.money import parse_money, rupees
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Open a book with the usual categories. Without --account it gets one cash box, Cash, at 0."
 
     def add_options(self, parser):

@@ -1,12 +1,13 @@
 """Compute day books from their entries again, or check that the stored ones are right."""
 
 from ledger import daybook
-from ledger.dates import parse_date
-from ledger.management.base import Fault, LedgerCommand, add_book, find_book
-from ledger.models import Book, DayBook
+from ledger.models import DayBook
+from shop.dates import parse_date
+from shop.management.base import Fault, LendbookCommand, add_book, find_book
+from shop.models import Book
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Compute the days of one book or of all from their entries; with --check only compare, changing nothing."
 
     def add_options(self, parser):

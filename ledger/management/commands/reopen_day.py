@@ -1,11 +1,12 @@
 """Reopen a closed day and all after it."""
 
-from ledger import access, closing
-from ledger.dates import parse_date
-from ledger.management.base import LedgerCommand, add_book, add_user, find_book, find_user
+from ledger import closing
+from shop import access
+from shop.dates import parse_date
+from shop.management.base import LendbookCommand, add_book, add_user, find_book, find_user
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = (
         "Reopen a day and every day after it; the reason is kept in the history. The differences that their closes "
         "posted go into the bin with them."

@@ -1,13 +1,14 @@
 """Reverse an entry: post the same amount against its category."""
 
-from ledger import access, origins, services, shortfall
-from ledger.dates import parse_date
-from ledger.management.base import LedgerCommand, Refused, add_book, add_user, find_book, find_user
+from ledger import origins, services, shortfall
 from ledger.models import LedgerEntry
-from lendbook.money import rupees
+from shop import access
+from shop.dates import parse_date
+from shop.management.base import LendbookCommand, Refused, add_book, add_user, find_book, find_user
+from shop.money import rupees
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Post the reversal of an entry, today or on --date, never on a closed day. A second run posts nothing more."
 
     def add_options(self, parser):

@@ -1,12 +1,13 @@
 """Move money between two accounts of a book."""
 
-from ledger import access, services, shortfall
-from ledger.dates import parse_date
-from ledger.management.base import LedgerCommand, add_book, add_user, find_account, find_book, find_user
-from lendbook.money import parse_money, rupees
+from ledger import services, shortfall
+from shop import access
+from shop.dates import parse_date
+from shop.management.base import LendbookCommand, add_book, add_user, find_account, find_book, find_user
+from shop.money import parse_money, rupees
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Move money between two accounts of a book: cash to bank, an agent handing over."
 
     def add_options(self, parser):

@@ -1,11 +1,11 @@
 """Back the instance up while people work."""
 
-from ledger.management.base import LedgerCommand, Refused
 from lendbook.backups import make
 from lendbook.backups.archive import ArchiveError
+from shop.management.base import LendbookCommand, Refused
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Write one archive of the instance: database, workbooks and files, each with its checksum, read again after."
 
     def add_options(self, parser):

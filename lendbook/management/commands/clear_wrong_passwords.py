@@ -2,11 +2,11 @@
 
 from django.contrib.auth import get_user_model
 
-from ledger.management.base import LedgerCommand, Refused, WrongUse
 from lendbook import audit, login, second_factor
+from shop.management.base import LendbookCommand, Refused, WrongUse
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = (
         "Forget the wrong passwords and codes of a login, or what was tried from an address: who has to wait may try again "
         "at once. The record says so."

@@ -19,8 +19,9 @@ from django.utils.module_loading import module_has_submodule
 
 from ledger import daybook, services
 from ledger.demo import accounts_of
-from ledger.management.base import LedgerCommand, Refused, WrongUse
-from ledger.models import Book, BookMember, LedgerEntry, Role
+from ledger.models import LedgerEntry
+from shop.management.base import LendbookCommand, Refused, WrongUse
+from shop.models import Book, BookMember, Role
 
 PASSWORD = "lendbook-demo"  # known to everybody: prod refuses demo books
 LOGINS = [
@@ -50,7 +51,7 @@ class Scene:
     password: str = PASSWORD
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Load demo books. Books and logins that are no demo are refused, demo books that are there stay as they are."
 
     def add_options(self, parser):

@@ -2,11 +2,11 @@
 
 from django.contrib.auth import get_user_model
 
-from ledger.management.base import LedgerCommand, Refused
 from lendbook import audit, second_factor
+from shop.management.base import LendbookCommand, Refused
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = (
         "Take a person's second factor away. He logs in with his password and, as an owner of prod, sets up a new one."
     )

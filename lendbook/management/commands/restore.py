@@ -4,14 +4,14 @@ import shlex
 
 from environ import Env
 
-from ledger.management.base import Fault, LedgerCommand, Refused
 from lendbook.backups.archive import ArchiveError
 from lendbook.backups.restore import restore
+from shop.management.base import Fault, LendbookCommand, Refused
 
 DATABASE = {"sqlite": "", "postgresql": " DATABASE_URL=…"}  # the address may hold a password, which is not printed
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = "Restore an archive of `backup` into a new folder, migrate it forward if it is older, and check all of it."
     requires_system_checks = []  # what is checked is the restored instance
 

@@ -13,9 +13,9 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ledger import daybook
-from ledger.models import Book
 from lendbook import audit, holding, minding, processes, schedules, setup
 from lendbook.management.commands import load_demo
+from shop.models import Book
 from trackers import store
 
 

@@ -1,11 +1,11 @@
 """Move files that belong to no row out of the way, without losing one."""
 
-from expenses import checks as expenses
-from ledger.management.base import LedgerCommand
+from expenses import soundness as expenses
+from shop.management.base import LendbookCommand
 from trackers import store, strays
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = (
         "Move files that no tracker and no upload claims into orphans/ of the instance's folder; none is deleted. A "
         "workbook that says what no tracker knows stays, unless --all is given."

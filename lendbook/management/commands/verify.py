@@ -2,12 +2,12 @@
 
 import sys
 
-from ledger.management.base import CommandError, Fault, LedgerCommand, add_book, find_book
-from ledger.models import Book
 from lendbook import verifying
+from shop.management.base import CommandError, Fault, LendbookCommand, add_book, find_book
+from shop.models import Book
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = (
         "Check every day, account, workbook, statement, history and file. Exit 0: sound; 1: faults, each named with the "
         "command that mends it, and what it concerns read-only until then; 2: something could not be checked."

@@ -229,7 +229,7 @@ def test_a_period_that_is_none_is_named(cast, period):
 def test_statements_have_an_end(cast, monkeypatch):
     from trackers.portal.views import papers
 
-    monkeypatch.setattr("ledger.paper.make_pdf", lambda *args: b"%PDF")
+    monkeypatch.setattr("shop.paper.make_pdf", lambda *args: b"%PDF")
     client, where = world.browser(cast.murugan.user), f"/passbook/{cast.murugan.tracker.pk}/statement/"
     codes = {client.get(f"{where}?from=2024-10-16&to=2024-10-17").status_code for _ in range(papers.PAPERS)}
     assert codes == {200}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ledger.management.base import Refused, WrongUse, find_book
+from shop.management.base import Refused, WrongUse, find_book
 from trackers import adopt, posted, services, store
 from trackers.management.base import TrackerCommand, find_tracker
 from trackers.workbook.contents import Refusal

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from ledger.management.base import Fault, find_book
-from trackers import checks
+from shop.management.base import Fault, find_book
+from trackers import soundness
 from trackers.management.base import TrackerCommand
 
 
@@ -18,7 +18,7 @@ class Command(TrackerCommand):
 
     def work(self, **options):
         book = options["book"] and find_book(options["book"])
-        found = checks.findings(book or None, repair=options["repair"])
+        found = soundness.findings(book or None, repair=options["repair"])
         self.answer(
             {"faults": [asdict(finding) for finding in found]},
             *(f"{one.filename}: {one.kind}. {one.message} Mend: {one.mend or 'by hand'}" for one in found),

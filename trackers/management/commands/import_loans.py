@@ -1,10 +1,10 @@
 """Import running loans from a CSV or XLSX file: a tracker each, all rows or none."""
 
-from ledger import access
-from ledger.imports import wizard
-from ledger.management.base import add_as_shown, add_book, add_mapping, add_user, find_book, find_user, mapping_in
+from shop import access
+from shop.imports import wizard
+from shop.management.base import add_as_shown, add_book, add_mapping, add_user, find_book, find_user, mapping_in
 from trackers import slips
-from trackers.loans import LoanImporter
+from trackers.importing.loans import LoanImporter
 from trackers.management.base import TrackerCommand
 
 

@@ -2,10 +2,10 @@
 
 from argparse import BooleanOptionalAction
 
-from ledger.dates import parse_date
 from ledger.daybook import ClosedDay
-from ledger.management.base import Refused, add_book, find_book, sentences
-from lendbook.money import parse_money
+from shop.dates import parse_date
+from shop.management.base import Refused, add_book, find_book, sentences
+from shop.money import parse_money
 from trackers import handed_over, posted, posting, services, store
 from trackers.management.base import TrackerCommand, check_future, summary_of
 from trackers.models import Tracker

@@ -1,6 +1,6 @@
 """Build a tracker's workbook anew from what it says, from its last kept version, or from the ledger."""
 
-from ledger.questions import YES_TO_ALL
+from shop.questions import YES_TO_ALL
 from trackers import services
 from trackers.management.base import TrackerCommand, add_tracker, find_tracker
 

@@ -1,8 +1,8 @@
 """Record or correct one day of a tracker."""
 
-from ledger.management.base import Refused
-from ledger.questions import YES_TO_ALL
-from lendbook.money import parse_money
+from shop.management.base import Refused
+from shop.money import parse_money
+from shop.questions import YES_TO_ALL
 from trackers import posted, services
 from trackers.management.base import TrackerCommand, add_tracker, check_future, find_tracker, summary_of
 from trackers.schedule import MAX_DAY

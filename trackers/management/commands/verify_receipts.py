@@ -1,11 +1,11 @@
 """Prove a book's receipts: chain, numbering, and that they say what the ledger says."""
 
-from ledger.management.base import Fault, LedgerCommand, Refused, WrongUse, add_book, find_book
+from shop.management.base import Fault, LendbookCommand, Refused, WrongUse, add_book, find_book
 from trackers import receipts
 from trackers.models import ReceiptBook
 
 
-class Command(LedgerCommand):
+class Command(LendbookCommand):
     help = (
         "Prove the receipts of a book: each link carries the seal of the one before, no number is missing or double, "
         "and every payment's receipt says what its ledger entry says. Exit 0 sound, 1 a fault, 2 could not check."

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from lendbook.money import parse_money
+from shop.money import parse_money
 from trackers import disputes, receipts
 from trackers.models import Dispute
 from trackers.portal.access import customer_page, own_tracker

@@ -6,11 +6,10 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ledger import paper, tries
-from ledger.exports import attachment
-from ledger.resources import CONTENT_TYPES
+from shop import paper, rate_limits
+from shop.downloads import CONTENT_TYPES, attachment
 from trackers import schedule, services
-from trackers.collection import REFUSALS
+from trackers.collect.collection import REFUSALS
 from trackers.portal import passbook as passbooks
 from trackers.portal.access import customer_page, own_tracker
 from trackers.portal.views.passbooks import page
@@ -65,7 +64,7 @@ def refused(request, tracker, words, status=422):
 
 
 def may_have_another(user):
-    return tries.take("papers", user.pk, PAPERS, PER_SECONDS)
+    return rate_limits.take("papers", user.pk, PAPERS, PER_SECONDS)
 
 
 def _figures(tracker, found, first, last):

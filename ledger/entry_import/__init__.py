@@ -1,0 +1,1 @@
+"""The import of ledger entries: its columns, what the book has already, its own export, and the importer."""

@@ -1,0 +1,1 @@
+"""Collect: a day's payments of many customers on one sheet, saved together."""
