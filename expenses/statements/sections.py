@@ -50,8 +50,13 @@ def sections(found: Found) -> list[Section]:
         cut = kept(replace(found, **part.header), places) if len(parts) > 1 else without(found, titles)
         dated = sum(map(looks_like_date, column(cut, "date")))
         if dated or len(parts) == 1:
-            made.append(Section(part.title or f"the rows from line {found.lines[part.first]}", part.number, cut, dated))
+            made.append(Section(part.title or _place_of(part, found), part.number, cut, dated))
     return made or [Section("", "", found, 0)]
+
+
+def _place_of(part: "_Part", found: Found) -> str:
+    """What a part without a title is called: the line where its rows begin, where it has any."""
+    return f"the rows from line {found.lines[part.first]}" if part.first < part.last else ""
 
 
 def together(parts: list[Section]) -> Found:

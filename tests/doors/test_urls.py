@@ -45,7 +45,7 @@ suoz -:: ledger:days ledger:month ledger:year ledger:close_day ledger:closes led
 suoz -:: ledger:journal expenses:transactions expenses:corrections
 suoz -:: expenses:payees expenses:statements
 sxoz -:: admin:ledger_ledgerentry_import
-- soz:: ledger:withdraw_differences
+- soz:: ledger:withdraw_differences trackers:post_disbursement
 - soz:: ledger:rebuild shop:check_again shop:confirm_import shop:undo_import shop:run_job shop:cancel_job
 - soz:: trackers:reopen expenses:tag_many expenses:post expenses:unpost expenses:correct expenses:ask expenses:judge
 - soz:: expenses:learn expenses:undo_statement admin:ledger_ledgerentry_bin admin:ledger_ledgerentry_restore
