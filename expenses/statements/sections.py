@@ -54,7 +54,7 @@ def sections(found: Found) -> list[Section]:
     return made or [Section("", "", found, 0)]
 
 
-def _place_of(part: "_Part", found: Found) -> str:
+def _place_of(part: _Part, found: Found) -> str:
     """What a part without a title is called: the line where its rows begin, where it has any."""
     return f"the rows from line {found.lines[part.first]}" if part.first < part.last else ""
 

@@ -644,6 +644,6 @@ def test_rows_that_came_in_the_wrong_way_round_before_are_not_brought_in_beside_
 
 def test_a_header_whose_last_line_is_an_account_s_own_is_told_to_have_no_rows():
     """The line above the rows named a second part, and there was no row to name it by."""
-    content = b"date\ndate\ndate\ncategory,17-10-2024,category,category,category,category,date,17-10-2024\nnarration,17-10-2024,date,Dr"
+    content = b"date\ndate\ncategory,17-10-2024,category,date,17-10-2024\nnarration,17-10-2024,date,Dr"
     with pytest.raises(StatementError, match="no rows below it"):
         read_statement(content)

@@ -6,4 +6,4 @@ LIST = "/admin/ledger/ledgerentry/"
 
 
 def page_of(row, name="change"):
-    return reverse(f"admin:ledger_{row._meta.model_name}_{name}", args=[row.pk])
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_{name}", args=[row.pk])

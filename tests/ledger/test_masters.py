@@ -18,7 +18,7 @@ from tests.ledger.pages import page_of
 pytestmark = pytest.mark.django_db
 
 MODES = "/admin/ledger/paymentmodeaccount/"
-PEOPLE = "/admin/ledger/bookmember/"
+PEOPLE = "/admin/shop/bookmember/"
 
 
 @pytest.fixture
@@ -311,11 +311,11 @@ def test_a_books_short_name_stays(asha, people):
 
 def test_an_owner_opens_another_book_and_owns_it(asha, people):
     sent = {"name": "Hill Road", "slug": "hill-road", "time_zone": "Asia/Kolkata", "begins_on": "01-04-2024"}
-    assert asha.post("/admin/ledger/book/add/", sent).status_code == 302
+    assert asha.post("/admin/shop/book/add/", sent).status_code == 302
     book = Book.objects.get(slug="hill-road")
     assert book.members.get().user == people.asha
     assert (book.accounts.count(), book.begins_on) == (1, date(2024, 4, 1))
-    assert "short name is there already" in said(asha.post("/admin/ledger/book/add/", sent))
+    assert "short name is there already" in said(asha.post("/admin/shop/book/add/", sent))
 
 
 # ------------------------------------------------------------------------------------------------ roles
@@ -333,7 +333,7 @@ def test_only_the_owner_changes_masters(people, client, name):
     for row in rows:
         response = client.post(page_of(row), {"_book": people.main.slug, "name": "x", "role": "owner"})
         assert response.status_code in (403, 404)
-        response = client.post(f"/admin/ledger/{row._meta.model_name}/add/", {"_book": people.main.slug})
+        response = client.post(f"/admin/{row._meta.app_label}/{row._meta.model_name}/add/", {"_book": people.main.slug})
         assert response.status_code in (403, 404)
     client.post(MODES, {"_book": people.main.slug, "mode_0": ""})
     assert PaymentModeAccount.objects.filter(book=people.main, payment_mode="Cash").exists()
