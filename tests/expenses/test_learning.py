@@ -134,9 +134,9 @@ def test_missing_damaged_or_older_model_is_none(model, tmp_path, monkeypatch):
 def test_loading_and_guessing_never_import_scikit_learn(model, tmp_path):
     save(model, tmp_path / "book.npz")
     code = (
-        "import sys; from pathlib import Path; from expenses import categorise, learning, narration\n"
+        "import sys; from pathlib import Path; from expenses.tagging import categorise, learning, narration\n"
         f"model = learning.load(Path({str(tmp_path / 'book.npz')!r}))\n"
         "assert model.guess(narration.read_narration('UPI-QUORN XORVIMP')).tag == 'Fuel'\n"
         "assert not {'sklearn', 'scipy', 'django', 'openai'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=learning.WORDS_PATH.parent.parent)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=learning.WORDS_PATH.parents[2])

@@ -287,10 +287,11 @@ import django, sys
 django.setup()
 from django.urls import get_resolver
 get_resolver().url_patterns
-from expenses import training, work, learning, corrections
+from expenses import work
+from expenses.tagging import corrections, learning, training
 import expenses.views.transactions, expenses.views.work
-from expenses.training import learn_apart
-from expenses.narration import Narration
+from expenses.tagging.training import learn_apart
+from expenses.tagging.narration import Narration
 from pathlib import Path
 names = [f"SHOP {chr(65 + n)}{chr(65 + n % 7)}X" for n in range(24)]
 examples = [learning.Example(Narration("UPI", name, "", "", ""), "Rent" if name < "SHOP K" else "Food") for name in names]

@@ -251,7 +251,7 @@ DayChange.save = lambda *args, **kwargs: None
 """),
     "the token of a collection sheet": ("not saved", """
 import uuid
-from trackers import collection
+from trackers.collect import collection
 saved = collection.record_payments
 collection.record_payments = lambda *args, token, **kwargs: saved(*args, token=uuid.uuid4().hex, **kwargs)
 """),

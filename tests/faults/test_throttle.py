@@ -25,12 +25,12 @@ BaseHandler.get_response = get_response
 """
 KEPT_BY_EACH_PROCESS = """
 from collections import Counter
-from ledger import tries
+from shop import rate_limits
 kept = Counter()
 def take(kind, name, limit, seconds):
     kept[kind, name] += 1
     return kept[kind, name] <= limit
-tries.take = take
+rate_limits.take = take
 """
 
 

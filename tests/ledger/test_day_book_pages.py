@@ -335,11 +335,12 @@ def test_month_end_shows_accounts_adjustments_and_journals(client, cast):
     assert "1 day not closed" in page
     assert "54,542.00" in page
     for kind in ("tally", "tally-ledgers", "hledger", "beancount"):
-        response = client.get(address("journal", kind), {"from": "2024-01-01", "to": "2024-01-31"})
+        ask = client.post if kind == "tally" else client.get  # vouchers for Tally are given their numbers
+        response = ask(address("journal", kind), {"from": "2024-01-01", "to": "2024-01-31"})
         assert response.status_code == 200
         assert "attachment" in response["Content-Disposition"]
     assert client.get(address("journal", "ods")).status_code == 404
-    assert client.get(address("journal", "tally"), {"from": "x"}).status_code == 400
+    assert client.post(address("journal", "tally"), {"from": "x"}).status_code == 400
     assert client.get(address("reports"), {"month": "2024-13"}).status_code == 400
 
 
@@ -371,7 +372,7 @@ def test_names_in_tally_are_kept_changed_and_dropped(client, cast):
     for _ in range(2):
         assert client.post(where, names).status_code == 302
     assert "Cash &amp; Co" in client.get(where).content.decode()
-    vouchers = client.get(address("journal", "tally")).content.decode()
+    vouchers = client.post(address("journal", "tally")).content.decode()
     assert "<LEDGERNAME>Cash &amp; Co</LEDGERNAME>" in vouchers
     assert "<LEDGERNAME>Instalments</LEDGERNAME>" in vouchers
     client.post(where, {})

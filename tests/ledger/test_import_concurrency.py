@@ -58,7 +58,7 @@ def test_confirmed_in_four_tabs_at_once_it_posts_once_and_undone_in_four_it_is_u
     def press(name):
         client = Client()
         client.force_login(book.members.get().user)
-        return client.post(reverse(f"ledger:{name}", args=[book.slug, job.pk])).status_code
+        return client.post(reverse(f"shop:{name}", args=[book.slug, job.pk])).status_code
 
     assert together(lambda: press("confirm_import")) == [302] * 4
     job.refresh_from_db()

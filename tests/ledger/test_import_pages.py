@@ -43,7 +43,7 @@ def no_files_left_over():
 
 
 def at(name, *args, slug="main-street"):
-    return reverse(f"ledger:{name}", args=[slug, *args])
+    return reverse(f"shop:{name}", args=[slug, *args])
 
 
 def upload(client, content=ROWS, name="entries.csv", **options):

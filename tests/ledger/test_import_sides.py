@@ -203,7 +203,7 @@ def staff(client):
 
 
 def at(name, *args):
-    return reverse(f"ledger:{name}", args=["main-street", *args])
+    return reverse(f"shop:{name}", args=["main-street", *args])
 
 
 def upload(client, text):

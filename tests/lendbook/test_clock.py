@@ -104,7 +104,7 @@ def test_a_machine_that_was_off_for_months_adds_one_period_and_not_each(now, wor
 # ------------------------------------------------------------------------------------------------ it is told
 
 
-def test_that_the_clock_went_back_is_told_for_a_week(now, worker, client):
+def test_that_the_clock_went_back_is_told_for_a_week(now, worker, client, home):
     cast = world.cast()
     world.post(cast.main, "2024-01-15")
     asha = world.browser(cast.asha)
