@@ -7,9 +7,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from ledger import tasks
+from ledger.tasks import sweep
 from shop import jobs
 from shop.models import Heartbeat, Job
+from shop.tasks import run_job
 from tests import world
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ def test_work_is_done_once_however_often_it_is_delivered(book, kind):
     kind(go=lambda job, progress: done.append(job.pk) or (Job.State.DONE, {"miles": 3}))
     job = make(book)
     for _ in range(3):
-        tasks.run_job(job.pk)
+        run_job(job.pk)
     job.refresh_from_db()
     assert done == [job.pk]
     assert (job.state, job.result, job.attempts) == (Job.State.DONE, {"miles": 3}, 1)
@@ -104,7 +105,7 @@ def test_work_that_kills_its_worker_is_given_up_after_three_attempts(book, kind)
     kind(go=lambda job, progress: (Job.State.DONE, {}))
     job = make(book)
     killed(job, attempts=jobs.MAX_ATTEMPTS)
-    tasks.sweep()
+    sweep()
     job.refresh_from_db()
     assert job.state == Job.State.FAILED
     assert "stopped 3 times" in job.error
@@ -210,7 +211,7 @@ def test_an_undo_that_fails_leaves_the_job_done(book, kind):
 
 def test_the_sweep_shows_that_the_worker_lives():
     assert not jobs.is_worker_alive()
-    tasks.sweep()
+    sweep()
     assert jobs.is_worker_alive()
     Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=4))
     assert not jobs.is_worker_alive()
