@@ -8,10 +8,11 @@ unless it gets worse.
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date as Date
 from decimal import Decimal
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from ledger import daybook, days
@@ -51,6 +52,33 @@ class Short:
         return Question(f"short:{self.account.pk}:{self.date}:{plain(self.balance)}", str(self))
 
 
+@dataclass
+class Watch:
+    """Looks at a book's cash from inside a transaction of somebody else's, and keeps in `shorts` what it found there."""
+
+    book: Book
+    user: AbstractBaseUser | None = None
+    accepted: Container[str] | None = None
+    shorts: list[Short] = field(default_factory=list)
+
+    def look(self) -> None:
+        """Called last in the transaction. Raises Unanswered where `accepted` (None: nobody is asked) lacks an answer."""
+        self.shorts += shorts(self.book, days.moves_pending(self.book.pk), user=self.user)
+        if self.accepted is not None:
+            ask((short.question for short in self.shorts), self.accepted)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The sentences of a command that did it all the same."""
+        return [short.told for short in self.shorts]
+
+
+def watch(book: Book, *, user: AbstractBaseUser | None = None, accepted: Container[str] | None = None) -> Watch:
+    """A Watch for a service that opens and commits its own transaction; `user` and `accepted` as `watched` takes them."""
+    daybook.finish_pending(book.pk)
+    return Watch(book, user, accepted)
+
+
 @contextmanager
 def watched(book: Book, *, user=None, accepted: Container[str] | None = None) -> Iterator[list[Short]]:
     """A transaction whose entries and transfers are looked at before it commits; the list it gives then holds what is
@@ -59,13 +87,10 @@ def watched(book: Book, *, user=None, accepted: Container[str] | None = None) ->
     With `accepted` (keys of questions that were answered, none or some) Unanswered is raised for the others and nothing
     is saved; without, the caller tells of what the list holds.
     """
-    daybook.finish_pending(book.pk)
-    found = []
+    looking = watch(book, user=user, accepted=accepted)
     with transaction.atomic():
-        yield found
-        found += shorts(book, days.moves_pending(book.pk), user=user)
-        if accepted is not None:
-            ask((short.question for short in found), accepted)
+        yield looking.shorts
+        looking.look()
 
 
 def shorts(book: Book, moves: Mapping[tuple[int, Date], Decimal], *, user=None) -> list[Short]:

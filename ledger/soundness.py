@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from django.db import connection
 
-from ledger import daybook, days
+from ledger import daybook, days, vouchers
 from ledger.models import Account, Category
 from shop import history
 from shop.faults import DAYS, Found
@@ -19,7 +19,15 @@ from shop.models import Book
 from shop.money import ZERO, from_paise, rupees, to_paise
 
 APART = "correction apart"
-KINDS = ("day differs", "balance differs", "account differs", "account month differs", "foreign account", APART)
+VOUCHERS = "voucher numbers"
+KINDS = (
+    "day differs", "balance differs", "account differs", "account month differs", "foreign account", APART, VOUCHERS,
+)  # fmt: skip
+_RESTORE = (
+    "Restore the newest backup in which verify finds no such gap, for it alone knows whose the number was; a number that "
+    "may have left for Tally is never given again."
+)
+_LOST_SHOWN = 10
 _SIGNED = "SUM(CASE WHEN reversal_of_id IS NULL THEN amount ELSE -amount END)"
 
 
@@ -40,6 +48,7 @@ def _of_days(book):
     yield from _accounts(book, sums)
     yield from _foreign(book)
     yield from _apart(book)
+    yield from _vouchers(book)
 
 
 class _Sums:
@@ -228,6 +237,19 @@ def _apart(book):
             first, last = min(on, back or on), max(on, back or on)
             remedy = f"mend_history --book {book.slug} --restore"
             yield _found(book, APART, f"{what} {pk}", text, first, last, remedy=remedy, order=1)
+
+
+def _vouchers(book):
+    """Series of voucher numbers that lack one: a number was lost past the services, which never let go of any.
+
+    No day is frozen for it: the figures are right, and what is numbered from here on stays apart from what was lost.
+    """
+    for year, kind, highest, there in vouchers.gaps(book):
+        lost = vouchers.lost_numbers(book, year, kind)
+        named = ", ".join(map(str, lost[:_LOST_SHOWN])) + (", …" if len(lost) > _LOST_SHOWN else "")
+        of = f"{kind} {year}-{(year + 1) % 100:02}"
+        text = f"{of}: {there} voucher numbers are there and the highest is {highest}; missing: {named}."
+        yield Found(book=book, kind=VOUCHERS, of=of, text=text, remedy=_RESTORE)
 
 
 # ------------------------------------------------------------------------------------------------ words

@@ -76,6 +76,12 @@ def gaps(book: Book) -> list[tuple[int, str, int, int]]:
     return list(series.annotate(highest=Max("number"), there=Count("pk")).exclude(highest=F("there")))
 
 
+def lost_numbers(book: Book, year: int, kind: str) -> list[int]:
+    """The numbers that a series lacks below its highest, in order; `year` 2024 for 2024-25."""
+    there = set(VoucherNumber.objects.filter(book=book, year=year, kind=kind).values_list("number", flat=True))
+    return [number for number in range(1, max(there, default=0)) if number not in there]
+
+
 def _year(name: str = ""):
     """The year of a date as an expression, named by the April it begins with."""
     before_april = When(**{f"{name}date__month__lt": 4}, then=Value(1))

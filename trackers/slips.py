@@ -47,6 +47,8 @@ def doubt(limits: Limits, amount: Decimal) -> str:
     return ""
 
 
+#: What the keys of these questions begin with.
+KEY = "slip:"
 #: What an import's tick and a command's option say.
 OPTION = "Take amounts above what is still to pay, or above ten times what is due"
 HOW_TO_SAY_YES = f"If it is meant, tick “{OPTION}” (a command: --yes)."
@@ -55,4 +57,4 @@ HOW_TO_SAY_YES = f"If it is meant, tick “{OPTION}” (a command: --yes)."
 def questions(limits: Limits, amount: Decimal, of: str) -> list[Question]:
     """The Question about an amount, if there is one; `of` says of which tracker and day."""
     sentence = doubt(limits, amount)
-    return [Question(f"slip:{of}:{amount:.2f}", sentence)] if sentence else []
+    return [Question(f"{KEY}{of}:{amount:.2f}", sentence)] if sentence else []

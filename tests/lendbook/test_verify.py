@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from expenses.models import RejectedRow, Split, Transaction
-from ledger import daybook, services
-from ledger.models import AccountDay, AccountMonth, DayChange, LedgerEntry
+from ledger import daybook, services, vouchers
+from ledger.models import AccountDay, AccountMonth, DayChange, LedgerEntry, VoucherNumber
 from lendbook import schedules, tasks, verifying
 from shop.models import Fault
 from tests import world
@@ -299,6 +299,37 @@ def test_a_planted_fault_is_found_named_and_mended_by_its_remedy(books, plant, t
     assert not Fault.objects.filter(mended_at=None).exists()
     assert daybook.differences(books.main) == []
     tally("faults planted, found by verify and mended by its remedy")
+
+
+def lost_number(books):
+    """The row of a voucher number that left for Tally and that somebody deleted past every service."""
+    world.post(books.main, "2024-01-03", amount="5")
+    vouchers.give(books.main, D3, D6)
+    assert verifying.verify().is_sound
+    lost = VoucherNumber.objects.get(book=books.main, year=2023, kind="Receipt", number=2)
+    assert sql("DELETE FROM ledger_vouchernumber WHERE id = %s", lost.pk) == 1
+    return lost
+
+
+def test_a_lost_voucher_number_is_named_and_gone_when_a_backup_brings_its_row_back(books):
+    lost = lost_number(books)
+    (fault,) = verifying.verify().faults
+    assert (fault.book, fault.kind, fault.freezes) == (books.main, "voucher numbers", "")
+    assert fault.text.startswith("Receipt 2023-24: ")
+    assert fault.text.endswith("; missing: 2.")
+    assert fault.remedy.startswith("Restore the newest backup")
+    lost.save(force_insert=True)
+    assert verifying.verify().is_sound
+    assert not Fault.objects.filter(mended_at=None).exists()
+
+
+def test_a_lost_voucher_number_is_given_to_nobody_again_and_stands_through_later_exports(books):
+    lost = lost_number(books)
+    highest = VoucherNumber.objects.filter(book=books.main, year=2023, kind="Receipt").order_by("-number")[0].number
+    assert vouchers.give(books.main, D3, D6) == 1
+    assert VoucherNumber.objects.get(entry=lost.entry_id).number == highest + 1
+    (fault,) = verifying.verify().faults
+    assert fault.text.endswith("; missing: 2.")
 
 
 def test_sound_books_stay_as_they_are(books):

@@ -19,7 +19,17 @@ AMOUNTS = ("paid", "withdrawn", "reinvest", "pocket_money")
 
 
 def record_payment(
-    tracker, day, *, user=None, add=False, clear=False, adjust=False, seen=None, accepted=YES_TO_ALL, **values
+    tracker,
+    day,
+    *,
+    user=None,
+    add=False,
+    clear=False,
+    adjust=False,
+    seen=None,
+    accepted=YES_TO_ALL,
+    also=None,
+    **values,
 ):
     """Record or correct one day of a tracker, and return its Change.
 
@@ -27,7 +37,8 @@ def record_payment(
     what is not named stays, None clears. `add` puts `paid` on top of what the day has; `clear` empties the day first.
     `seen` is the version the person looked at: ValidationError if the day was changed since. `accepted`: the keys of the
     questions that a person said yes to; where he was not asked yet about an amount that looks like a slip, Unanswered is
-    raised. Who computed the amount asks nobody. Acknowledged only when durable.
+    raised. Who computed the amount asks nobody. `also()` is called last inside the transaction. Acknowledged only when
+    durable.
     """
     with store.locked(tracker.book_id, tracker.pk):
         tracker = open_one(tracker.pk)
@@ -35,7 +46,7 @@ def record_payment(
         check_seen(tracker, opened.contents, day, seen)
         change = day_change(tracker, opened, day, values, add=add, clear=clear)
         ask_about(change, accepted)
-        commit([change], user=user, reason=f"Day {day}", adjust=adjust)
+        commit([change], user=user, reason=f"Day {day}", adjust=adjust, also=also)
         return change
 
 

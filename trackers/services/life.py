@@ -27,11 +27,11 @@ def empty(tracker, *, user=None):
     transaction.on_commit(lambda: store.settle(change.tracker), robust=True)
 
 
-def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, **parameters):
+def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, also=None, **parameters):
     """Change terms (tracker_name, investment, scheme_period, per_day_payment, strategy, enhanced_count, start_date,
 
     also skipped_weekdays and holidays as frozensets); the workbook follows. A moved start date moves every entry, and
-    a posted disbursement follows its amount and day.
+    a posted disbursement follows its amount and day. `also()` is called last inside the transaction.
     """
     replaced = {name: parameters.pop(name) for name in ("skipped_weekdays", "holidays") if name in parameters}
     with store.locked(tracker.book_id, tracker.pk):
@@ -48,13 +48,13 @@ def edit_terms(tracker, *, user=None, adjust=False, disbursed_amount=None, **par
                 posting.DayChange(tracker, day, {}, values, is_moved=True)
                 for day, values in sorted(change.new.days.items())
             ]
-        commit(
-            [change],
-            user=user,
-            reason="Terms",
-            adjust=adjust,
-            also=lambda: posting.correct_disbursement(tracker, user=user, adjust=adjust),
-        )
+
+        def follow():
+            posting.correct_disbursement(tracker, user=user, adjust=adjust)
+            if also:
+                also()
+
+        commit([change], user=user, reason="Terms", adjust=adjust, also=follow)
         return tracker
 
 
@@ -88,11 +88,11 @@ def reopen_tracker(tracker, *, user=None):
         return ledger.save(tracker, user, "Reopened")
 
 
-def renew(tracker, *, start_date, user=None, adjust=False, post_disbursement=True, **terms):
+def renew(tracker, *, start_date, user=None, adjust=False, post_disbursement=True, also=None, **terms):
     """Settle what a tracker still owes out of a new one of the same customer; returns the new Tracker.
 
     The new loan is handed over whole in the books and the old balance collected back on the same day, so what left
-    the cash box is the difference, and both trackers are right.
+    the cash box is the difference, and both trackers are right. `also(new)` is called last inside the transaction.
     """
     with store.locked(tracker.book_id):
         old = open_one(tracker.pk)
@@ -111,6 +111,8 @@ def renew(tracker, *, start_date, user=None, adjust=False, post_disbursement=Tru
                 if settled:
                     apply(settled, files, user=user, reason="Renewed", adjust=adjust)
                 close_tracker(old, closing=Tracker.Closing.RENEWED, on=start_date, user=user)
+                if also:
+                    also(new)
 
             new = open_tracker(
                 customer=old.customer, start_date=start_date, user=user, adjust=adjust, renewed_from=old,

@@ -5,13 +5,14 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
+from ledger import shortfall
 from ledger.daybook import ClosedDay
 from ledger.payment_modes import CASH
 from shop import access, faults
 from shop.money import rupees
 from shop.pages import book_page, page
 from shop.questions import Unanswered, accepted_in, shown
-from trackers import posted, posting, receipts, services, store
+from trackers import posted, posting, receipts, services, slips, store
 from trackers.collect import collection
 from trackers.collect.collection import REFUSALS, words
 from trackers.collect.sheet import Filters
@@ -43,7 +44,7 @@ def day(request, book, pk, number):
             try:
                 return _record(request, row, number, on, form)
             except Unanswered as unanswered:
-                doubts = shown(unanswered, request.POST)
+                doubts = {**shown(unanswered, request.POST), "yes": _yes_to(unanswered)}
             except ClosedDay as closed:
                 asks = [("adjust", f"{closed.messages[0].split('. Post')[0]}. Post it on "
                          f"{closed.first_open_date:%d-%m-%Y} as an adjustment; the tracker keeps {on:%d-%m-%Y}.")]  # fmt: skip
@@ -97,11 +98,18 @@ def _questions(request, book, on, form):
     return []
 
 
+def _yes_to(unanswered):
+    """What the button says: of an amount that looks like a slip that it was paid, of cash below zero what it does."""
+    is_slip = any(question.key.startswith(slips.KEY) for question in unanswered.questions)
+    return "Yes, that was paid" if is_slip else "Yes, save it"
+
+
 def _record(request, row, number, on, form):
-    values = form.values()
+    values, accepted = form.values(), accepted_in(request.POST)
+    watch = shortfall.watch(row.book, user=request.user, accepted=accepted)
     change = services.record_payment(
         row, number, user=request.user, clear=True, adjust=bool(request.POST.get("adjust")),
-        seen=form.cleaned_data["seen"], accepted=accepted_in(request.POST), **values,
+        seen=form.cleaned_data["seen"], accepted=accepted, also=watch.look, **values,
     )  # fmt: skip
     Draft.objects.filter(tracker=row, date=on, saved_by=request.user).delete()
     paid = values.get("paid")

@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
+from ledger import shortfall
 from ledger.daybook import ClosedDay
 from shop import access
 from shop.money import ZERO, rupees
 from shop.pages import book_page, page
+from shop.questions import Unanswered, accepted_in, shown
 from trackers import handed_over, posted, posting, services
 from trackers.collect.collection import REFUSALS, words
 from trackers.forms import CloseForm, OpenForm, TermsForm
@@ -29,12 +32,25 @@ def _opened_already(request, book):
         return None
 
 
+def _watch(request, book):
+    """What looks for cash that cannot be there, and knows what this form's button said yes to."""
+    return shortfall.watch(book, user=request.user, accepted=accepted_in(request.POST))
+
+
+def _asking(request, doubts):
+    """What the form's template wants beside its questions: the ticks and the answers that were given before."""
+    ticked = ["adjust"] if request.POST.get("adjust") else []
+    return {"ticked": ticked, "accepts": request.POST.get("accepted", ""), **doubts}
+
+
 def _answer_form(request, book, form, do, context):
-    """Run `do(adjust)` for a form that holds; a refusal or a closed day shows at the form."""
-    asks = []
+    """Run `do(adjust)` for a form that holds; a question, a refusal or a closed day shows at the form."""
+    asks, doubts = [], {}
     if form.is_bound and form.is_valid():
         try:
             made, said = do(bool(request.POST.get("adjust")))
+        except Unanswered as unanswered:
+            doubts = shown(unanswered, request.POST)
         except ClosedDay as closed:
             asks = [("adjust", f"{words(closed)} Tick to post on {closed.first_open_date:%d-%m-%Y}.")]
         except REFUSALS as error:
@@ -43,7 +59,7 @@ def _answer_form(request, book, form, do, context):
         else:
             messages.success(request, said)
             return redirect("trackers:tracker", book.slug, made.pk)
-    context = {"title": "", "form": form, "asks": asks, **context}
+    context = {"title": "", "form": form, "asks": asks, **_asking(request, doubts), **context}
     return page(request, "trackers/form.html", context, status=422 if form.is_bound else 200)
 
 
@@ -65,7 +81,8 @@ def open_tracker(request, book):
     form = OpenForm(request.POST or None, initial=initial, book=book, user=request.user)
 
     def do(adjust):
-        made = services.open_tracker(user=request.user, adjust=adjust, **form.values())
+        watch = _watch(request, book)
+        made = services.open_tracker(user=request.user, adjust=adjust, also=lambda made: watch.look(), **form.values())
         entry = posting.disbursement_of(made)
         where = f"Handed over: {posted.words([entry])}." if entry else handed_over.words(made)
         return made, f"{made} is open, with its workbook {made.filename}. {where}"
@@ -89,7 +106,8 @@ def renew(request, book, pk):
     def do(adjust):
         values = form.values()
         values.pop("customer")
-        made = services.renew(row, user=request.user, adjust=adjust, **values)
+        watch = _watch(request, book)
+        made = services.renew(row, user=request.user, adjust=adjust, also=lambda made: watch.look(), **values)
         return made, f"{row} is settled out of {made}, which is open."
 
     owed = rupees(row.standing().outstanding, "₹")
@@ -108,7 +126,8 @@ def terms(request, book, pk):
     form = TermsForm(request.POST or None, initial=initial, tracker=row)
 
     def do(adjust):
-        services.edit_terms(row, user=request.user, adjust=adjust, **form.cleaned_data)
+        watch = _watch(request, book)
+        services.edit_terms(row, user=request.user, adjust=adjust, also=watch.look, **form.cleaned_data)
         return row, "The terms are changed, in the workbook too."
 
     note = "Moving the day it was given moves every recorded day with it." if row.days_paid else ""
@@ -145,8 +164,14 @@ def close(request, book, pk):
 def post_disbursement(request, book, pk):
     """Post what was handed over, of a tracker that was opened without. Sent twice it is posted once."""
     row = the_tracker(request, book, pk)
+    accepted, adjust = accepted_in(request.POST), bool(request.POST.get("adjust"))
     try:
-        entry = handed_over.post_later(row, user=request.user, adjust=bool(request.POST.get("adjust")))
+        with shortfall.watched(book, user=request.user, accepted=accepted):
+            entry = handed_over.post_later(row, user=request.user, adjust=adjust)
+    except Unanswered as unanswered:
+        context = {"heading": f"Post what was handed over on {row}", "verb": "", "tracker": row, "form": forms.Form()}
+        context |= {"title": "", **_asking(request, shown(unanswered, request.POST))}
+        return page(request, "trackers/form.html", context, status=422)
     except ValidationError as error:
         messages.error(request, f"Nothing was posted. {words(error)}")
     else:

@@ -2,6 +2,7 @@
 
 from argparse import BooleanOptionalAction
 
+from ledger import shortfall
 from ledger.daybook import ClosedDay
 from shop.dates import parse_date
 from shop.management.base import Refused, add_book, find_book, sentences
@@ -42,6 +43,7 @@ class Command(TrackerCommand):
         amounts = {
             name: options[name] and parse_money(options[name]) for name in ("investment", "disbursed", "per_day")
         }
+        watch = shortfall.watch(book)
         tracker = self.open(
             customer=services.customer_for(book, options["user"], options["customer"]),
             tracker_name=options["name"],
@@ -55,6 +57,7 @@ class Command(TrackerCommand):
             enhanced_count=options["enhanced_count"],
             post_disbursement=options["post_disbursement"],
             adjust=options["adjust"],
+            also=lambda tracker: watch.look(),
         )
         entry = posting.disbursement_of(tracker)
         document = {
@@ -65,11 +68,13 @@ class Command(TrackerCommand):
             "sha256": tracker.sha256,
             "summary": summary_of(tracker, services.contents_of(tracker)),
             "posted": posted.sums([entry] if entry else []),
+            "warnings": watch.warnings,
         }
         self.answer(
             document,
             f"Opened tracker {tracker.pk} for {tracker.customer}: {store.path_of(tracker)}",
             f"Handed over: {posted.words([entry])}." if entry else handed_over.words(tracker),
+            *watch.warnings,
         )
 
     def open(self, **terms):

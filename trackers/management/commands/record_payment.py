@@ -1,5 +1,6 @@
 """Record or correct one day of a tracker."""
 
+from ledger import shortfall
 from shop.management.base import Refused
 from shop.money import parse_money
 from shop.questions import YES_TO_ALL
@@ -40,9 +41,10 @@ class Command(TrackerCommand):
             raise Refused("Nothing to record: name an amount or a text, or --clear.")
         if 0 <= day <= MAX_DAY:
             check_future(tracker.terms.date_of(day), tracker, options["allow_future"])
+        watch = shortfall.watch(tracker.book)
         change = services.record_payment(
             tracker, day, add=options["add"], clear=options["clear"], adjust=options["adjust"],
-            accepted=YES_TO_ALL if options["yes"] else (), **values,
+            accepted=YES_TO_ALL if options["yes"] else (), also=watch.look, **values,
         )  # fmt: skip
         tracker, row = change.tracker, change.new.rows()[day]
         if change.rebuilt:
@@ -54,7 +56,12 @@ class Command(TrackerCommand):
             "row": row,
             "summary": summary_of(tracker, change.new),
             "posted": posted.sums(entries),
+            "warnings": watch.warnings,
         }
         paid = "nothing recorded" if row["paid"] is None else f"paid {row['paid']}"
         where = posted.words(entries) or "nothing is posted"
-        self.answer(document, f"Day {day} ({row['date']:%d-%m-%Y}): {paid}, in all {tracker.total_paid}; {where}.")
+        self.answer(
+            document,
+            f"Day {day} ({row['date']:%d-%m-%Y}): {paid}, in all {tracker.total_paid}; {where}.",
+            *watch.warnings,
+        )
