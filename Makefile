@@ -42,7 +42,7 @@ torture: .venv/tests
 	$(ON_SQLITE) $(TESTS) -m torture
 	$(ON_POSTGRES) $(TESTS) -m torture
 
-# Every figure of the README beside the other way, in the same run; the entries of both scenes are kept for the next one.
+# Every figure of docs/figures.md beside the other way, in the same run; the entries of both scenes are kept for the next one.
 # A missed goal is printed and counts at the end; the others are measured all the same.
 BENCH_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/lendbook_bench
 bench: .venv/tests

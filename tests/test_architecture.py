@@ -138,9 +138,3 @@ def test_nobody_writes_counted_rows_past_the_signals_but_the_engine():
 )
 def test_the_search_for_bulk_writes_finds_them(code):
     assert list(writes_in_bulk(ast.parse(code))) == [1]
-
-
-def test_the_readme_tells_every_command():
-    readme = (HOUSE / "README.md").read_text()
-    commands = {path.stem for path in HOUSE.glob("*/management/commands/*.py")} - {"__init__"}
-    assert {name for name in commands if f"`{name}`" not in readme} == set()

@@ -207,7 +207,7 @@ def test_instalments_fall_as_the_schedule_reckons(demo):
 
 @pytest.fixture
 def role(settings, transactional_db):
-    """The role of role.sql in the test's own database, made as the README says."""
+    """The role of role.sql in the test's own database, made as docs/grafana.md says."""
     settings.REPORTS_ROLE = ROLE
     make_role()
     yield

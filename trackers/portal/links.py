@@ -36,7 +36,7 @@ def refusal(customer, by):
     user = customer.user
     if not settings.PUBLIC_URL:
         return (
-            "Links need the address at which customers reach Lendbook: set LENDBOOK_PUBLIC_URL (README, “Customers”)."
+            "Links need the address at which customers reach Lendbook: set LENDBOOK_PUBLIC_URL (docs/customers.md)."
         )
     if not customer.is_active:
         return "He does no more business with the book; activate him first."
