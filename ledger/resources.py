@@ -52,7 +52,7 @@ class MoneyWidget(widgets.Widget):
         if sight is not None:
             raise ValidationError(
                 f"'{text_of(value)[:40]}' has more decimals than its cell {value.cell} shows; Excel shows {plain(sight)}. "
-                "Round it in the sheet, or take what is shown (--as-shown).",
+                "Round it in the sheet, or take what is shown (a command: --as-shown).",
                 code="decimals",
             )
         refuse_seen(value, "an amount")

@@ -206,7 +206,7 @@ def _side(amount: int | None, text: str, kind: str, side: str, typed: bool) -> s
     if not amount:
         return "the amount is blank" if amount is None else "the amount is zero"
     if typed and kind not in BLANK and not side:
-        return f"type '{kind[:40]}' is neither Dr nor Cr"
+        return f"type '{kind[:40]}' is neither Dr (D, Debit) nor Cr (C, Credit)"
     if side == "cr" and amount < 0 and text.lstrip()[:1] != "-":
         return f"amount '{text}' is Dr but its type is Cr"
     if side:

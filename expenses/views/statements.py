@@ -114,11 +114,10 @@ def _batch(request, book, batch):
 def _shown(job):
     """What the pages show of an upload: its job, what stage it is at, and its figures as figures."""
     result = job.result
-    stage = {Job.State.ASKS: "columns" if "columns" in result else "check"}.get(job.state, job.state)
-    stage = "busy" if is_busy(job) else stage
+    stage = _stage(job)
     figures = {name: result[name] and Decimal(result[name]) for name in _FIGURES if name in result}
     period = [date.fromisoformat(day) for day in result.get("period", []) if day]
-    fresh = result.get("held" if stage == "check" else "imported", 0)
+    fresh = result.get("held" if stage in _TO_LOOK_AT else "imported", 0)
     told = {**result, **figures, "imported": fresh, "period": period}
     shown = {"job": job, "stage": stage, "result": told, **waiting(job)}
     if stage == Job.State.DONE:
@@ -128,6 +127,25 @@ def _shown(job):
 
 
 _FIGURES = ("debits", "credits", "opening", "closing")
+_TO_LOOK_AT = ("check", "asks")
+
+
+def _stage(job):
+    """What a job wants of a person: "columns", an answer ("asks") or a yes ("check"); else "busy", or how it ended."""
+    if is_busy(job):
+        return "busy"
+    if job.state != Job.State.ASKS:
+        return job.state
+    if "columns" in job.result:
+        return "columns"
+    return "asks" if job.result.get("question") else "check"
+
+
+def _step_of(job, stage):
+    """Which of the four steps File, Columns, Check, Done a job is at."""
+    if stage == "busy":
+        return 4 if job.step == uploads.BRING_IN else 3
+    return {"columns": 2, "check": 3, "asks": 3}.get(stage, 4)
 
 
 @book_page(access.CLOSE)
@@ -149,13 +167,13 @@ def upload(request, book, pk):
         "sides": job.parameters.get("sides", ""),
         "side_choices": SIDES,
         "section": job.parameters.get("section", ""),
-        "step": {"columns": 2, "check": 3, "busy": 4 if job.step == uploads.BRING_IN else 3}.get(shown["stage"], 4),
+        "step": _step_of(job, shown["stage"]),
     }
     if shown["stage"] == "columns":
         proposal = job.result["columns"]
         chosen = job.parameters["mapping"] or proposal["columns"]
         context |= {"proposal": proposal, "fields": [(role, label, chosen.get(role, "")) for role, label in ROLES]}
-    if shown["stage"] == "check":
+    if shown["stage"] in _TO_LOOK_AT:
         rows = shown["result"]["sample"]
         context["sample"] = [
             [line, date.fromisoformat(day), text, *(amount and Decimal(amount) for amount in amounts)]
@@ -169,7 +187,8 @@ def upload(request, book, pk):
 def batch(request, book, batch):
     """All files of one upload, each with what it would bring or brought."""
     shown = [_shown(job) for job in _batch(request, book, batch)]
-    ready = [one for one in shown if one["stage"] == "check" and not one["result"].get("question")]
+    ready = [one for one in shown if one["stage"] == "check"]
+    asking = any(one["stage"] in ("busy", "columns", "asks") for one in shown)
     context = {
         "title": f"{len(shown)} statements",
         "batch": batch,
@@ -177,7 +196,8 @@ def batch(request, book, batch):
         "busy": any(one["stage"] == "busy" for one in shown),
         "ready": len(ready),
         "rows": sum(one["result"]["imported"] for one in ready),
-        "step": 3 if ready or any(one["stage"] in ("busy", "columns") for one in shown) else 4,
+        "waiting": sum(one["job"].state == Job.State.ASKS for one in shown),
+        "step": 3 if ready or asking else 4,
     }
     return page(request, "expenses/uploads.html", context)
 

@@ -11,7 +11,7 @@ COLUMNS = (
     Column("account", "Account", False, ("account name", "cash box"), "empty: by payment mode"),
     Column(
         "category", "Category", True, ("head", "ledger head", "account head"), "Collection",
-        instead=", or name one for the whole file (--category NAME)",
+        instead=", or name one for the whole file (a command: --category NAME)",
     ),
     Column("subcategory", "Subcategory", False, ("sub category", "sub head"), "Loan Payments"),
     Column(

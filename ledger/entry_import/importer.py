@@ -331,7 +331,8 @@ class EntryImporter(Importer):
             raise ValidationError("the row names no category and does not say whether money came or went.")
         if direction not in answers:
             raise ValidationError(
-                f"the category is missing: name one for what is {direction} as well (--category NAME:{direction})."
+                f"the category is missing: name one for what is {direction} as well "
+                f"(a command: --category NAME:{direction})."
             )
         return answers[direction], direction
 

@@ -40,8 +40,8 @@ def faults(roles: list[str], debit_is: str) -> list[str]:
         found.append(f"The columns amount and {', '.join(sides)} all hold amounts. Leave out the one or the other.")
     if ("debit" in sides or "credit" in sides) and debit_is not in ("in", "out"):
         found.append(
-            "Say which way money goes: --debit-is out where a debit is money spent, as in a bank's statement; "
-            "--debit-is in where it is money received, as in a cash book."
+            "Say which way money goes: whether a debit is money spent, as in a bank's statement (a command: "
+            "--debit-is out), or money received, as in a cash book (--debit-is in)."
         )
     return found
 

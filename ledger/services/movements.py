@@ -294,7 +294,8 @@ def reversal_of(row, date, user, reason):
         **{name: getattr(row, name) for name in _editable(row)},
     )
     back.date = first_open(row.book, date)
-    back.narration = clean_text(f"Reversal of {row.date:%d-%m-%Y}. {reason} {row.narration}")[:500]
+    why = f"{reason} {row.narration}".strip()
+    back.narration = clean_text(f"Reversal of {row.date:%d-%m-%Y}. {why}")[:500]
     return back
 
 

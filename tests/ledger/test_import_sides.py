@@ -132,7 +132,7 @@ def test_one_category_for_each_way_stands_for_a_whole_cash_book(load):
 
 def test_a_category_for_one_way_only_names_what_is_left(load):
     answer = load(CASH_BOOK, "--category", "Expense")
-    assert "--category NAME:received" in answer["errors"][0]["reason"]
+    assert "(a command: --category NAME:received)" in answer["errors"][0]["reason"]
 
 
 def test_a_category_of_the_file_may_be_a_new_one(load):
@@ -223,6 +223,7 @@ def test_the_wizard_asks_which_way_a_debit_goes(staff):
     refused = staff.post(at("import_columns", job.pk), roles_of(job))
     assert refused.status_code == 400
     assert "Say which way money goes" in refused.content.decode()
+    assert "(a command: --debit-is out)" in refused.content.decode()
     staff.post(at("import_columns", job.pk), {**roles_of(job), "debit_is": "out"})
     staff.post(at("confirm_import", job.pk))
     assert posted() == BOTH

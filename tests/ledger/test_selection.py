@@ -74,7 +74,7 @@ def test_standing_binned_reversed_and_adjusting_entries_are_told_apart(ravi, peo
     closing.close_day(people.main, date(2024, 1, 20))
     world.post(people.main, "2024-01-03", narration="late", adjust=True)
     assert shown(ravi, state="bin") == {"tea"}
-    assert shown(ravi, state="reversed") == {"rent", "Reversal of 01-02-2024.  rent"}
+    assert shown(ravi, state="reversed") == {"rent", "Reversal of 01-02-2024. rent"}
     assert shown(ravi, state="adjusted") == {"Adjustment for 03-01-2024. late"}
     assert "tea" not in shown(ravi)
 
