@@ -35,9 +35,7 @@ def refusal(customer, by):
     """Why `by` may not make a link for this customer, in words for him; "" where he may."""
     user = customer.user
     if not settings.PUBLIC_URL:
-        return (
-            "Links need the address at which customers reach Lendbook: set LENDBOOK_PUBLIC_URL (docs/customers.md)."
-        )
+        return "Links need the address at which customers reach Lendbook: set LENDBOOK_PUBLIC_URL (docs/customers.md)."
     if not customer.is_active:
         return "He does no more business with the book; activate him first."
     if not user.is_active or access.works_in_the_office(user):
