@@ -6,7 +6,7 @@ import pytest
 
 from expenses.statements.read import read_statement
 from tests.expenses.statement_files import HEADER, reasons, workbook
-from tests.ledger.test_xlsx_rows import book_of
+from tests.shop.test_xlsx_rows import book_of
 from tests.resaved import WRITERS
 
 HEAD = HEADER.strip().split(",")

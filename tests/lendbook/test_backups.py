@@ -205,8 +205,8 @@ def test_a_copy_of_the_database_that_is_damaged_gets_no_name(tracker, tmp_path, 
 def test_an_archive_that_the_disk_gives_back_differently_gets_no_name(tracker, tmp_path, monkeypatch):
     original = Writing.close
 
-    def damaged(self, about):
-        original(self, about)
+    def damaged(self, about, key):
+        original(self, about, key)
         with zipfile.ZipFile(self.part) as archive:
             (held,) = [one for one in archive.infolist() if one.filename.startswith("db.")]
         with self.part.open("r+b") as file:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.resources import DateWidget, MoneyWidget
-from shop.imports.importing import text_of
+from shop.imports.cells import text_of
 from shop.imports.tables import Faulty, Unreadable, open_table
 from shop.xlsx.rows import DAMAGED, NO_WORKBOOK, Limits, Seen, TooFar, Unopened, Unusable, Workbook
 from tests.resaved import WRITERS, packed, parts_of
