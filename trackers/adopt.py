@@ -6,7 +6,7 @@ in versions/.
 """
 
 import uuid
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -264,11 +264,14 @@ def adopt_new(
     user: User | None = None,
     adjust: bool = False,
     take: Container[str] = (),
+    post_disbursement: bool = False,
+    also: Callable[[Tracker], None] | None = None,
 ) -> Tracker:
     """Open a tracker that says what a workbook says; closed days come along only with `adjust`, the shown values of
     cells with a formula only where `take` names them. Returns the Tracker.
 
-    Days before the book begins stand in the workbook and its totals and are not posted.
+    Days before the book begins stand in the workbook and its totals and are not posted. `post_disbursement` posts what
+    was handed over as well, and raises ClosedDay without `adjust`; `also(tracker)` runs inside the transaction.
     """
     known = same_tracker(customer, uploaded)
     if known:
@@ -298,7 +301,14 @@ def adopt_new(
         adjust=adjust,
         contents=contents,
         uid=_uid_of(uploaded),
+        post_disbursement=post_disbursement,
+        also=also,
     )
+
+
+def is_lendbooks_own(uploaded: Contents) -> bool:
+    """Whether Lendbook wrote the workbook: then its tracker was here, and opening it had posted what was handed over."""
+    return _uid_of(uploaded) is not None
 
 
 def _uid_of(uploaded):

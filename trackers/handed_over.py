@@ -1,7 +1,9 @@
 """What was handed over when a loan was given: its Loan Disbursement entry, and what is said where there is none.
 
 A tracker that is opened posts it unless a person says no; then the cash box does not know that the money went, and the
-tracker's page says so. Running loans and adopted workbooks post none: their money went before Lendbook knew of them.
+tracker's page says so. Running loans and workbooks from elsewhere post none: their money went before Lendbook knew of
+them. A workbook that Lendbook wrote and whose tracker was lost is none of these: opening it had posted what the cash box
+has lost again, so its page says so until it is posted.
 """
 
 from django.core.exceptions import ValidationError
@@ -16,6 +18,8 @@ from trackers.models import Tracker
 
 # Why the first history row of a tracker says that its loan was running before it came here.
 TAKEN_OVER, RUNNING_LOAN = "Taken over from a workbook", "Running loan"
+# Why it says that Lendbook had the tracker before, and lost it.
+BROUGHT_BACK = "Brought back from its own workbook"
 
 
 def post(tracker: Tracker, *, user=None, adjust: bool = False) -> LedgerEntry:
@@ -41,11 +45,11 @@ def is_before_the_book(tracker: Tracker) -> bool:
 
 
 def was_running(tracker: Tracker) -> bool:
-    """Whether the loan was running before Lendbook had it: an adopted workbook, or one of a file of running loans."""
+    """Whether the loan was running before Lendbook had it: a workbook from elsewhere, or one of a file of running loans."""
     first = tracker.history.order_by("history_date", "history_id").first()
-    return first is not None and (
-        first.history_change_reason in (TAKEN_OVER, RUNNING_LOAN) or first.last_paid_on is not None
-    )
+    if first is None or first.history_change_reason == BROUGHT_BACK:
+        return False
+    return first.history_change_reason in (TAKEN_OVER, RUNNING_LOAN) or first.last_paid_on is not None
 
 
 def is_unknown_by_choice(tracker: Tracker) -> bool:

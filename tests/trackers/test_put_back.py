@@ -5,6 +5,7 @@ up to the newest moment of either is in the ledger and in the workbooks, once.
 """
 
 import itertools
+import json
 import os
 import re
 import shutil
@@ -15,16 +16,19 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 
 from ledger import closing
 from ledger import services as ledger
 from ledger.models import LedgerEntry
 from lendbook import verifying
+from shop.imports import wizard
 from shop.models import Role
 from tests import world
 from tests.lendbook.planted import both, run, sql
 from tests.trackers.test_adopt import typed_over
-from trackers import receipts, services, store
+from trackers import handed_over, receipts, services, store
+from trackers.importing.loans import LoanImporter
 from trackers.models import Tracker
 from trackers.workbook.read import read
 
@@ -40,7 +44,7 @@ class Shop:
         self.book, self.kept, self.points, self.truth = world.book(), tmp_path / "kept", {}, {}
         self.ravi = world.person("ravi")
         ledger.set_member(self.book, self.ravi, Role.STAFF)
-        self.john, self.mary = (self._opened(login) for login in ("john", "mary"))
+        self.john, self.mary = self._opened("john", post_disbursement=True), self._opened("mary")
         self._pay(self.john, 1, "500", notes="in the shop")
         self._pay(self.john, 1, "200", mode="UPI", add=True)
         self._pay(self.john, 2, "500", withdrawn=Decimal(50))
@@ -55,12 +59,13 @@ class Shop:
         self._pay(self.john, 6, "120", notes="late")
         self._keep("evening")
 
-    def _opened(self, login):
+    def _opened(self, login, **options):
         return services.open_tracker(
             customer=services.customer_for(self.book, login, login.title()),
             tracker_name=f"{login.title()}'s shop",
             tracker_type="50K",
             start_date=date(2024, 10, 16),
+            **options,
         )
 
     def _pay(self, tracker, day, amount, **fields):
@@ -105,12 +110,22 @@ def in_workbooks(book):
 def in_ledger(book):
     """The same of the ledger's live entries."""
     found = {}
-    live = LedgerEntry.objects.filter(book=book, source="tracker", deleted_at=None, reversed_at=None)
-    for ref, amount in live.values_list("source_ref", "amount"):
+    for ref, amount in live_of(book).exclude(source_ref__endswith=":disbursed").values_list("source_ref", "amount"):
         pk, day, column, _ = ref.split(":")
         values = found.setdefault((int(pk), int(day)), {})
         values[column] = values.get(column, 0) + amount
     return {key: (values.get("paid"), values.get("withdrawn")) for key, values in found.items()}
+
+
+def live_of(book):
+    return LedgerEntry.objects.filter(book=book, source="tracker", deleted_at=None, reversed_at=None)
+
+
+def handed_over_in(book):
+    """{customer: what left the cash box} of the live Loan Disbursements."""
+    found = live_of(book).filter(source_ref__endswith=":disbursed", account__name="Cash")
+    trackers = {str(tracker.pk): tracker.customer.name for tracker in Tracker.objects.select_related("customer")}
+    return {trackers[entry.reference]: entry.amount for entry in found}
 
 
 def in_receipts(book):
@@ -143,6 +158,7 @@ def made_sound(most=4):
 def assert_all_is_there(book, truth, state=""):
     assert in_workbooks(book) == truth, state
     assert in_ledger(book) == truth, state
+    assert handed_over_in(book) == {"John": 50_000}, state  # Mary's was left out by choice
     assert in_receipts(book) == {key: paid for key, (paid, _) in truth.items() if paid}, state
     for tracker in Tracker.objects.filter(book=book):
         assert tracker.total_paid == sum(paid or 0 for (pk, _), (paid, _) in truth.items() if pk == tracker.pk), state
@@ -324,25 +340,117 @@ def test_a_workbook_of_another_tracker_that_is_newer_is_taken_in_by_its_own(shop
     assert_all_is_there(shop.book, wanted)
 
 
-@pytest.mark.parametrize("has_versions", [True, False])
-def test_a_tracker_opened_after_the_databases_moment_is_adopted_and_never_put_aside(shop, has_versions):
-    anna = shop._opened("anna")
-    services.record_payment(anna, 1, paid=Decimal(900))
-    services.record_payment(anna, 2, paid=Decimal(100))
-    kept = {path: path.read_bytes() for path in settings.DATA_DIR.glob(f"*/{anna.filename.removesuffix('.xlsx')}*")}
+def lose(shop, tracker, has_versions=True):
+    """Put the database back to before a tracker was opened; its files stay."""
+    stem = tracker.filename.removesuffix(".xlsx")
+    kept = {path: path.read_bytes() for path in settings.DATA_DIR.glob(f"*/{stem}*")}
     shop.put_back("evening", "evening", "evening")
-    assert not Tracker.objects.filter(pk=anna.pk).exists()
+    assert not Tracker.objects.filter(uid=tracker.uid).exists()
     for path, content in kept.items():
         if has_versions or path.parent == store.folder():
             path.write_bytes(content)
+
+
+@pytest.mark.parametrize("has_versions", [True, False])
+@pytest.mark.parametrize("closed", [None, date(2024, 10, 16), date(2024, 10, 17)])
+@pytest.mark.parametrize("paid", [(), ("900", "100")])
+def test_a_tracker_opened_after_the_databases_moment_is_adopted_with_what_was_handed_over(
+    shop, paid, closed, has_versions
+):
+    anna = shop._opened("anna", post_disbursement=True)
+    for day, amount in enumerate(paid, 1):
+        services.record_payment(anna, day, paid=Decimal(amount))
+    handed, collected = handed_over_in(shop.book), in_ledger(shop.book)
+    acknowledged = sum(values[0] or 0 for values in collected.values())
+    assert handed == {"John": 50_000, "Anna": 50_000}
+    lose(shop, anna, has_versions)
+    if closed:
+        closing.close_day(shop.book, closed)
     code, said = run("set_aside_orphans")
     assert (code, f"Left where it is: daily-trackers/{anna.filename}" in said) == (0, True)
+    (command, *_) = [one for one in dict.fromkeys(remedies().values()) if "anna" in one]
+    assert ("--post-disbursement" in command, "--adjust" in command) == (True, bool(closed))
     made_sound()
-    assert not store.folder().joinpath(anna.filename).exists() or Tracker.objects.filter(filename=anna.filename)
-    assert Tracker.objects.get(uid=anna.uid).total_paid == 1000
-    assert sum(paid or 0 for paid, _ in in_ledger(shop.book).values()) == 1000 + sum(
-        paid or 0 for paid, _ in shop.truth["evening"].values()
-    )
+    brought = Tracker.objects.get(uid=anna.uid)
+    assert brought.total_paid == sum(map(Decimal, paid))
+    in_hand = {name.replace("anna", "Anna"): amount for name, amount in handed_over_in(shop.book).items()}
+    assert in_hand == handed
+    assert sum(values[0] or 0 for values in in_ledger(shop.book).values()) == acknowledged
+    assert not handed_over.is_unknown_by_choice(brought)
+
+
+def test_adopted_without_it_the_lost_disbursement_is_told_of_until_it_is_posted(shop, client):
+    anna = shop._opened("anna", post_disbursement=True)
+    services.record_payment(anna, 1, paid=Decimal(900))
+    lose(shop, anna)
+    whose = (str(store.path_of(anna)), "--book", shop.book.slug, "--user", "anna")
+    code, said = run("adopt_workbook", *whose)
+    assert (code, "--post-disbursement posts it as well" in said) == (0, True)
+    code, said = run("adopt_workbook", *whose, "--apply", "--json")
+    document = json.loads(said)
+    told = "The cash box does not know of the 50,000.00 handed over on 16-10-2024"
+    assert (code, len(document["warnings"])) == (0, 1)
+    assert document["warnings"][0].startswith(told)
+    brought = Tracker.objects.get(uid=anna.uid)
+    client.force_login(shop.ravi)
+    ledger.set_member(shop.book, shop.ravi, Role.OWNER)
+    page = f"/books/{shop.book.slug}/trackers/{brought.pk}/"
+    said = client.get(page).content.decode()
+    assert (told in said, "Post it" in said) == (True, True)
+    world.post(shop.book, "2024-10-01", amount="200000")  # else the page asks about cash that is not there
+    client.post(reverse("trackers:post_disbursement", args=[shop.book.slug, brought.pk]))
+    assert handed_over_in(shop.book) == {"John": 50_000, "anna": 50_000}
+    assert told not in client.get(page).content.decode()
+
+
+def test_a_closed_day_refuses_the_lost_disbursement_whole_and_names_both_ways_out(shop):
+    anna = shop._opened("anna", post_disbursement=True)
+    lose(shop, anna)
+    closing.close_day(shop.book, date(2024, 10, 20))
+    whose = (str(store.path_of(anna)), "--book", shop.book.slug, "--user", "anna", "--apply", "--post-disbursement")
+    code, said = run("adopt_workbook", *whose)
+    assert (code, "Repeat with --adjust, or without --post-disbursement." in said) == (1, True)
+    assert not Tracker.objects.filter(uid=anna.uid).exists()
+    code, said = run("adopt_workbook", *whose, "--adjust", "--json")
+    (line,) = json.loads(said)["posted"]
+    assert (code, line["account"], line["spent"]) == (0, "Cash", "50000.00")
+
+
+def test_what_went_before_the_book_begins_is_neither_named_nor_posted_nor_told_of(shop):
+    anna = shop._opened("anna")
+    services.record_payment(anna, 5, paid=Decimal(900))
+    lose(shop, anna)
+    type(shop.book).objects.update(begins_on=date(2024, 10, 17))
+    (command, *_) = [one for one in remedies().values() if "anna" in one]
+    assert "--post-disbursement" not in command
+    code, said = run(*command.split(), "--post-disbursement")
+    assert (code, "before the book begins (17-10-2024) and is not posted" in said) == (0, True)
+    assert "anna" not in handed_over_in(shop.book)
+    assert not handed_over.is_unknown_by_choice(Tracker.objects.get(uid=anna.uid))
+
+
+def test_of_a_lost_loan_that_was_running_before_it_came_here_no_disbursement_is_named(shop, tmp_path):
+    path = tmp_path / "loans.csv"
+    path.write_text("customer,given on,investment,per day,period,paid so far\nAnbu,2024-10-01,30000,300,120,900\n")
+    assert wizard.import_now(LoanImporter(shop.book, user=shop.ravi), path).imported == 1
+    anbu = Tracker.objects.get(customer__name="Anbu")
+    services.record_payment(anbu, 20, paid=Decimal(300))
+    lose(shop, anbu)
+    commands = [one for one in remedies().values() if anbu.filename in one]
+    assert commands
+    assert not any("--post-disbursement" in one for one in commands)
+
+
+def test_a_lost_loan_that_somebody_opened_once_more_is_a_leftover_where_nothing_was_paid(shop):
+    anna = shop._opened("anna", post_disbursement=True)
+    lose(shop, anna, has_versions=False)
+    store.path_of(anna).rename(store.folder() / "tracker_anna_20240101_000000.xlsx")
+    again = shop._opened("anna", post_disbursement=True)
+    said = {text: how for text, how in remedies().items() if "anna" in text}
+    assert all(f"its loan is here as {again.filename}" in text for text in said)
+    assert set(said.values()) == {"set_aside_orphans"}
+    made_sound()
+    assert handed_over_in(shop.book) == {"John": 50_000, "Anna": 50_000}
 
 
 def test_what_is_newer_in_a_closed_day_is_named_with_adjust(shop):

@@ -74,7 +74,8 @@ def open_tracker(
     """Open a tracker: its row and its workbook, and with `post_disbursement` the Loan Disbursement entry, unless the
     money went before the book begins.
 
-    What is not given is the kind's default. `contents` opens it filled (adopted or brought forward), its days posted;
+    What is not given is the kind's default. `contents` opens it filled (adopted), its days posted; with a `uid` as well
+    it is a tracker that Lendbook had before.
     `also(tracker)` runs inside the transaction; a `uid` that the caller made beforehand opens one tracker, however often.
     Returns the Tracker. Raises as the module says.
     """
@@ -103,7 +104,7 @@ def open_tracker(
         tracker.filename = store.new_filename(customer.user.username, timezone.localtime())
         with waiting([(tracker, content)]) as (file,), transaction.atomic(durable=True):
             take_figures(tracker, contents, file.sha256)
-            ledger.save(tracker, user, "Opened" if contents_given is None else handed_over.TAKEN_OVER)
+            ledger.save(tracker, user, _reason(contents_given, uid))
             if days:
                 posting.post_changes(book, days, user=user, adjust=adjust)
             if post_disbursement and not handed_over.is_before_the_book(tracker):
@@ -112,6 +113,13 @@ def open_tracker(
                 also(tracker)
     store.settle(tracker)
     return tracker
+
+
+def _reason(contents, uid):
+    """Why the row was made, for its history; trackers/handed_over.py reads it."""
+    if contents is None:
+        return "Opened"
+    return handed_over.BROUGHT_BACK if uid else handed_over.TAKEN_OVER
 
 
 def skipping(book):

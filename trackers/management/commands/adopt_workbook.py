@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
-from shop.management.base import Refused, WrongUse, find_book
-from trackers import adopt, posted, services, store
+from ledger import shortfall
+from ledger.daybook import ClosedDay
+from shop.management.base import Refused, WrongUse, find_book, sentences
+from shop.money import rupees
+from trackers import adopt, handed_over, posted, posting, services, store
 from trackers.management.base import TrackerCommand, find_tracker
+from trackers.models import Tracker
 from trackers.workbook.contents import Refusal
 from trackers.workbook.merge import Change, Comparison
 
@@ -37,19 +41,28 @@ class Command(TrackerCommand):
         parser.add_argument(
             "--leave", nargs="+", default=[], metavar="CELL", help="cells that stay as Lendbook has them, or 'all'"
         )
+        parser.add_argument(
+            "--post-disbursement", action="store_true",
+            help="with --book and --user: post what was handed over as Loan Disbursement too, out of the cash account",
+        )  # fmt: skip
 
     def work(self, **options):
         of_new = bool(options["book"] and options["user"])
         if bool(options["tracker"]) == of_new or (options["tracker"] and (options["book"] or options["user"])):
             raise WrongUse("Give either --tracker, or --book and --user together.")
+        if options["tracker"] and options["post_disbursement"]:
+            raise WrongUse(
+                "--post-disbursement goes with --book and --user; a tracker that is here has it on its page."
+            )
         tracker = find_tracker(options["tracker"]) if options["tracker"] else None
         book = None if tracker else find_book(options["book"])
         data = _bytes_of(options["file"])
+        warnings = []
         if tracker:
             comparison, tracker, entries = self.work_on_copy(tracker, data, options)
         else:
-            comparison, tracker, entries = self.work_on_new(book, data, options)
-        self.tell(comparison, tracker, options, entries)
+            comparison, tracker, entries, warnings = self.work_on_new(book, data, options)
+        self.tell(comparison, tracker, options, entries, warnings)
 
     def work_on_copy(self, tracker, data, options):
         """(comparison, tracker, the entries of the days that were written)."""
@@ -79,18 +92,35 @@ class Command(TrackerCommand):
             self.say(f"Compared with the ledger, no copy of version {compared.version} is left. Not known: {sentence}")
 
     def work_on_new(self, book, data, options):
-        """(comparison, the new tracker or None, its entries)."""
+        """(comparison, the new tracker or None, its entries, what is to be known of its money)."""
         uploaded, comparison = adopt.compare_new(book, data)
         take = _taken(comparison, options["take"])
         if not options["apply"]:
-            return comparison.taking(take), None, []
+            return comparison.taking(take), None, [], _warnings_before(book, uploaded, options)
         for change in adopt.needed_formulas(comparison.taking(take)):
             raise Refused(f"{_of_formula(change)} There is no tracker without it.")
         customer = services.customer_for(book, options["user"], options["customer"])
-        tracker = adopt.adopt_new(customer, uploaded, comparison, adjust=options["adjust"], take=take)
-        return comparison.taking(take), tracker, posted.of_tracker(tracker)
+        watch = shortfall.watch(book)
+        tracker = self.adopt_new(
+            customer, uploaded, comparison, adjust=options["adjust"], take=take,
+            post_disbursement=options["post_disbursement"], also=lambda tracker: watch.look(),
+        )  # fmt: skip
+        entries = posted.of_tracker(tracker)
+        if entry := posting.disbursement_of(tracker):
+            entries.append(entry)
+        warnings = [*_warnings_after(tracker, options), *watch.warnings]
+        return comparison.taking(take), tracker, entries, warnings
 
-    def tell(self, comparison, tracker, options, entries):
+    def adopt_new(self, *given, **options):
+        """adopt.adopt_new; where the money went on a closed day the refusal names both ways out."""
+        try:
+            return adopt.adopt_new(*given, **options)
+        except ClosedDay as closed:
+            if not options["post_disbursement"]:
+                raise
+            raise Refused(f"{sentences(closed)} Repeat with --adjust, or without --post-disbursement.") from closed
+
+    def tell(self, comparison, tracker, options, entries, warnings):
         take = _taken(comparison, options["take"], is_known=False)
         taken = [one for one in comparison.conflicts if one.cell in take]
         changes = [*comparison.to_apply, *(comparison.adjustments if options["adjust"] else ())]
@@ -113,6 +143,7 @@ class Command(TrackerCommand):
             ],
             "refused": [{"cell": one.cell, "reason": one.reason} for one in refused],
             "posted": posted.sums(entries),
+            "warnings": warnings,
         }
         done = "Written" if options["apply"] else "Would be written"
         where = f" Posted: {posted.words(entries)}." if entries else ""
@@ -122,11 +153,34 @@ class Command(TrackerCommand):
             *(f"{one.cell}: refused. {one.reason}" for one in refused),
             *(f"{change.cell}: {change.old} → {change.new}" for change in changes),
             f"{done}: {len(changes)} cells{f' of {tracker.filename}' if tracker else ''}.{where}",
+            *warnings,
         )
         if refused:
             raise Refused(f"{len(refused)} cells were refused; mend them in the file and adopt it again.")
         if options["apply"] and conflicts:
             raise Refused(f"{len(conflicts)} conflicts stay as they are; settle them on the tracker's page.")
+
+
+def _warnings_before(book, uploaded, options):
+    """What will be said of the money that was handed over if the command is repeated with --apply as it is."""
+    if options["post_disbursement"] or not adopt.is_lendbooks_own(uploaded):
+        return []
+    new = Tracker(book=book, start_date=uploaded.terms.start_date, disbursed_amount=uploaded.handed_over)
+    if handed_over.is_before_the_book(new) or not new.disbursed_amount:
+        return []
+    amount, date = rupees(new.disbursed_amount), f"{new.start_date:%d-%m-%Y}"
+    return [
+        f"The {amount} handed over on {date} will not be posted to the day book: --post-disbursement posts it as well."
+    ]
+
+
+def _warnings_after(tracker, options):
+    """What is to be known of the money that was handed over and stands in no day book."""
+    if handed_over.is_unknown_by_choice(tracker):
+        return [f"{handed_over.words(tracker)} If it was posted before, post it with Post it on the tracker's page."]
+    if options["post_disbursement"] and posting.disbursement_of(tracker) is None:
+        return [handed_over.words(tracker)]
+    return []
 
 
 def _taken(comparison: Comparison, named: list[str], *, is_known: bool = True) -> set[str]:
