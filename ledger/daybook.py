@@ -8,6 +8,7 @@ through finish_pending first; a stale closing is never shown as current.
 Raw SQL, alike on SQLite and PostgreSQL: no loop over entries or days. Amounts in it are whole paise.
 """
 
+import functools
 import logging
 from contextlib import contextmanager
 from datetime import timedelta
@@ -341,11 +342,12 @@ def day_books(book, first, last, *, details=True, accounts=True):
         read = days.read(book, first, last, details=details, accounts=accounts)
     if all(day.is_stored for day in read):
         return read
-    is_stored = False
-    with disk.spared(f"Quiet days of {book.slug}"):  # they carry the balance, stored or not
-        is_stored = _store_missing_days(book, read)
-    if not is_stored:
+    missing = _missing_days(book, read)
+    if not missing:
         return read
+    store = functools.partial(_store_quiet_days, book.pk, missing[0], missing[-1])
+    if not disk.write_if_possible(f"Quiet days of {book.slug}", store):
+        return read  # they carry the balance, stored or not
     with one_moment(book):
         return days.read(book, first, last, details=details, accounts=accounts)
 
@@ -387,18 +389,15 @@ def _frozen():
             connection.transaction_mode = immediate
 
 
-def _store_missing_days(book, read):
-    """Store those of the `read` Days that were never calculated, up to today; whether there were any.
+def _missing_days(book, read):
+    """The dates of those of the `read` Days that were never calculated, up to today.
 
     Days are kept from the book's first on, or from its first entry; before it nothing can have happened.
     """
     earliest = DayBook.objects.filter(book=book).order_by("date").values_list("date", flat=True).first()
     today = book.today()
     kept_since = book.begins_on or min(date for date in (earliest, today) if date is not None)
-    missing = [day.date for day in read if not day.is_stored and kept_since <= day.date <= today]
-    if missing:
-        _store_quiet_days(book.pk, missing[0], missing[-1])
-    return bool(missing)
+    return [day.date for day in read if not day.is_stored and kept_since <= day.date <= today]
 
 
 def _store_quiet_days(book_id, first, last):

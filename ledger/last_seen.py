@@ -39,13 +39,15 @@ def look(user, day):
         # Today grows by itself: only what was typed for earlier days is news.
         if day.date != day.book.today() or not weights or any(late for _, _, late in weights):
             change = Change(was, seen_at, _told(weights, day.closing_balance - was))
-    with disk.spared("That a day was looked at"):
-        DaySeen.objects.update_or_create(
+    disk.write_if_possible(
+        "That a day was looked at",
+        lambda: DaySeen.objects.update_or_create(
             user=user,
             book=day.book,
             date=day.date,
             defaults={"closing_balance": day.closing_balance, "seen_at": timezone.now()},
-        )
+        ),
+    )
     return change
 
 

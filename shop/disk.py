@@ -4,11 +4,10 @@ What is nobody's work (that a day was looked at, when a session was last seen) i
 go on without it.
 """
 
-import contextlib
 import errno
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from django.db import DatabaseError, InternalError, OperationalError, transaction
 
@@ -21,17 +20,18 @@ _SQLITE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOE
 _POSTGRESQL_FULL = {"53100", "25006", "58030"}  # disk_full, read_only_sql_transaction, io_error
 
 
-@contextlib.contextmanager
-def spared(what: str) -> Iterator[None]:
-    """Let the block's write be left out where the database cannot write now; `what` is for the log.
+def write_if_possible(what: str, write: Callable[[], object]) -> bool:
+    """Do `write` in a transaction of its own, or leave it out where the database cannot write now; whether it was done.
 
-    The block is a transaction of its own.
+    A function and no context manager: the transaction itself may be what cannot begin. `what` is for the log.
     """
     try:
         with transaction.atomic():
-            yield
+            write()
     except CANNOT_WRITE as error:
         logger.warning("%s was left out, since the database cannot write now (%s).", what, error)
+        return False
+    return True
 
 
 def is_at_fault(error: BaseException | None) -> bool:

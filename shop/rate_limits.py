@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from shop import clock
-from shop.disk import CANNOT_WRITE, spared
+from shop.disk import CANNOT_WRITE, write_if_possible
 from shop.models import Tries
 
 logger = logging.getLogger(__name__)
@@ -64,15 +64,14 @@ def _take_in_memory(key, limit, seconds):
 
 def give_back(kind, name):
     """The try was no try: it counts no more."""
-    with spared("A try that is given back"):
-        Tries.objects.filter(key=_key(kind, name), count__gt=0).update(count=F("count") - 1)
+    standing = Tries.objects.filter(key=_key(kind, name), count__gt=0)
+    write_if_possible("A try that is given back", lambda: standing.update(count=F("count") - 1))
 
 
 def forget(kind, name):
     """Forget all tries of `name`."""
     _in_memory.pop(_key(kind, name), None)
-    with spared("Tries that are forgotten"):
-        Tries.objects.filter(key=_key(kind, name)).delete()
+    write_if_possible("Tries that are forgotten", Tries.objects.filter(key=_key(kind, name)).delete)
 
 
 def forget_all(kind, first):

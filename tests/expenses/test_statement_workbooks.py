@@ -6,8 +6,8 @@ import pytest
 
 from expenses.statements.read import read_statement
 from tests.expenses.statement_files import HEADER, reasons, workbook
-from tests.shop.test_xlsx_rows import book_of
 from tests.resaved import WRITERS
+from tests.shop.test_xlsx_rows import book_of
 
 HEAD = HEADER.strip().split(",")
 CONTENT = workbook(

@@ -80,7 +80,7 @@ def test_cells_are_what_they_are(tmp_path):
         (5, "0%", "B2 shows 500%, a percentage, not an amount"),
         (500, ";;;", "B2 shows nothing, but holds 500"),
         (500, "0.0,", "B2 shows '0.5', but holds 500"),
-        (33.5, "0", "B2 shows '34', but holds 33.5: show its decimals"),
+        (33.5, "0", "'33.5' has more decimals than its cell B2 shows; Excel shows 34.00"),
         (500, "0.00E+00", "B2 shows 5E+2, a number in powers of ten"),
     ],
 )
