@@ -157,7 +157,10 @@ WORDS = {
 }  # fmt: skip
 # Whose id a page's pk is.
 ROWS = (
-    (r"portal:|trackers:(compare|tracker|download|to_day|day|move|terms|close|reopen|renew)", "tracker"),
+    (
+        r"portal:|trackers:(compare|tracker|download|to_day|day|move|terms|close|reopen|renew|post_disbursement)",
+        "tracker",
+    ),
     (r"trackers:password_link", "customer"),
     (r"ledger:account_book|expenses:bank", "account"),
     (r"expenses:(transaction|correct)", "transaction"),
@@ -179,7 +182,7 @@ def address(name, pattern, rows):
         if parameter == "slug":
             return rows.book.slug
         if parameter in ("object_id", "id"):
-            model = re.search(r"admin/(?:ledger|trackers|auth)/(\w+)/", pattern)
+            model = re.search(r"admin/(?:shop|ledger|trackers|auth)/(\w+)/", pattern)
             row = getattr(rows, model[1], None) if model else None
             return str(row.pk) if row else "1"
         if parameter == "pk":

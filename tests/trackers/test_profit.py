@@ -5,14 +5,16 @@ import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from importlib import import_module
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from shop import faults
+from shop import faults, history
 from tests import world
 from tests.ledger.test_report_views import exact, rows
 from tests.trackers.portal.cast import customer_of
@@ -212,6 +214,17 @@ def test_pocket_money_counts_in_every_list_too():
     assert (tracker.pocket_money, tracker.profit) == (300, 1000 - 8800 - 300)
     assert portfolio.lines(Tracker.objects.all(), START)[0].profit == tracker.profit * 100
     assert shown(tracker)["profit"] == "-8100.00"
+
+
+@pytest.mark.django_db
+def test_an_upgrade_reads_pocket_money_from_the_workbooks_and_history_agrees():
+    tracker = opened(world.book(), kind="1L", days=10)
+    services.record_payment(tracker, 11, reinvest=Decimal(800), pocket_money=Decimal(300))
+    Tracker.objects.update(pocket_money=0)
+    Tracker.history.update(pocket_money=0)
+    import_module("trackers.migrations.0006_pocket_money").read_workbooks(apps, None)
+    assert Tracker.objects.get(pk=tracker.pk).pocket_money == 300
+    assert list(history.disagreements(Tracker)) == []
 
 
 @pytest.mark.django_db

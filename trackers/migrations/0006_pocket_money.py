@@ -12,12 +12,14 @@ import shop.money_fields
 def read_workbooks(apps, schema_editor):
     """Fill the column of the kind that has pocket money from its workbooks.
 
-    A workbook that cannot be read now is left at 0: check_trackers names it, and the difference once it is back.
+    A workbook that cannot be read now is left at 0: check_trackers names it, and the difference once it is back. The
+    history says the same from the beginning: it never kept another figure, and the newest row of it is the row.
     """
     from trackers.workbook.errors import WorkbookError
     from trackers.workbook.read import read
 
     Tracker = apps.get_model("trackers", "Tracker")
+    History = apps.get_model("trackers", "HistoricalTracker")
     for tracker in Tracker.objects.filter(tracker_type="1L").only("pk", "filename"):
         try:
             summary = read(Path(settings.DATA_DIR, "daily-trackers", tracker.filename).read_bytes()).summary()
@@ -25,6 +27,7 @@ def read_workbooks(apps, schema_editor):
             continue
         if summary["pocket_money"]:
             Tracker.objects.filter(pk=tracker.pk).update(pocket_money=summary["pocket_money"])
+            History.objects.filter(id=tracker.pk).update(pocket_money=summary["pocket_money"])
 
 
 def _column():
